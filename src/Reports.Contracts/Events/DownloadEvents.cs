@@ -1,0 +1,148 @@
+namespace Reports.Contracts.Events;
+
+/// <summary>What the caller named in the address of a download.</summary>
+public enum LocatorKind
+{
+    /// <summary>Neither a token nor an encrypted id.</summary>
+    Malformed,
+
+    /// <summary>A download token.</summary>
+    Token,
+
+    /// <summary>A report's <c>encrypted_id</c>.</summary>
+    EncryptedId,
+}
+
+/// <summary>What the decision about a download was made from, so that it can be made again at a replay.</summary>
+/// <param name="PolicyVersion">The version of the rules that were applied.</param>
+/// <param name="TokenExpiresAt">The expiry sealed in the token, if it could be opened.</param>
+/// <param name="TokenPrincipal">The principal number sealed in the token, if it could be opened.</param>
+/// <param name="CallerPrincipal">The caller's principal number; none without a valid credential.</param>
+/// <param name="DecidedAt">The instant that expiries were compared with.</param>
+public sealed record DownloadInputs(
+    int PolicyVersion,
+    DateTimeOffset? TokenExpiresAt,
+    int? TokenPrincipal,
+    int? CallerPrincipal,
+    DateTimeOffset DecidedAt);
+
+/// <summary>
+/// Somebody asked for a report's file. First event of a Download stream, committed before the first byte of the
+/// answer. Token and encrypted id are never stored: their hash is.
+/// </summary>
+/// <param name="AttemptId">The stream; the <c>Download-Id</c> of the answer.</param>
+/// <param name="NodeId">The node that answers; when its lease lapses, the attempt is closed as interrupted.</param>
+/// <param name="Method">The HTTP method.</param>
+/// <param name="Locator">What the address named.</param>
+/// <param name="LocatorSha256">SHA-256 of what the address named, lower-case hex.</param>
+/// <param name="ReportId">The report, when it is known and the caller's merchant's.</param>
+/// <param name="Inputs">What the decision was made from.</param>
+/// <param name="Origin">Names the row that holds source address and user agent; see <c>docs/contract.md</c>.</param>
+/// <param name="RequestId">The <c>X-Request-Id</c> of the answer.</param>
+/// <param name="By">Who asked.</param>
+/// <param name="AttemptedAt">When.</param>
+[EventName("download.attempted.v1")]
+public sealed record DownloadAttempted(
+    Guid AttemptId,
+    Guid NodeId,
+    string Method,
+    LocatorKind Locator,
+    string LocatorSha256,
+    Guid? ReportId,
+    DownloadInputs Inputs,
+    string? Origin,
+    string RequestId,
+    Actor By,
+    DateTimeOffset AttemptedAt);
+
+/// <summary>How a download that was answered in full ended.</summary>
+public enum DownloadOutcome
+{
+    /// <summary>Every byte of the file was handed to the connection.</summary>
+    Complete,
+
+    /// <summary>Every byte of the asked range was handed to the connection (206).</summary>
+    Partial,
+
+    /// <summary>The headers alone were asked for and given.</summary>
+    Head,
+
+    /// <summary>The caller holds the file already (304).</summary>
+    NotModified,
+}
+
+/// <summary>How a download that was not answered in full ended.</summary>
+public enum DownloadFailure
+{
+    /// <summary>Answered with an error before the first byte.</summary>
+    Refused,
+
+    /// <summary>The client hung up or closed its sending side.</summary>
+    Aborted,
+
+    /// <summary>The stored file was not what was recorded of it; the connection was cut.</summary>
+    Corrupt,
+
+    /// <summary>The node that answered died, or could not read on.</summary>
+    Interrupted,
+}
+
+/// <summary>The answer was given in full. Last event of a Download stream.</summary>
+/// <param name="AttemptId">The stream.</param>
+/// <param name="ReportId">The report.</param>
+/// <param name="Outcome">What was given.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="BytesSent">Bytes of the file that the connection accepted.</param>
+/// <param name="DurationMs">Milliseconds from the attempt to its end.</param>
+/// <param name="By">Who asked.</param>
+/// <param name="EndedAt">When.</param>
+[EventName("download.completed.v1")]
+public sealed record ReportDownloaded(
+    Guid AttemptId,
+    Guid ReportId,
+    DownloadOutcome Outcome,
+    int Status,
+    long BytesSent,
+    long DurationMs,
+    Actor By,
+    DateTimeOffset EndedAt);
+
+/// <summary>The answer was not given in full. Last event of a Download stream.</summary>
+/// <param name="AttemptId">The stream.</param>
+/// <param name="ReportId">The report, when it is known and the caller's merchant's.</param>
+/// <param name="Outcome">What happened.</param>
+/// <param name="Status">The HTTP status that was sent, or none when no answer was.</param>
+/// <param name="Code">The problem code that was answered, or the cause.</param>
+/// <param name="BytesSent">Bytes of the file that the connection accepted; unknown when the node died.</param>
+/// <param name="DurationMs">Milliseconds from the attempt to its end; unknown when the node died.</param>
+/// <param name="By">Who asked.</param>
+/// <param name="EndedAt">When.</param>
+[EventName("download.failed.v1")]
+public sealed record ReportDownloadFailed(
+    Guid AttemptId,
+    Guid? ReportId,
+    DownloadFailure Outcome,
+    int? Status,
+    string Code,
+    long? BytesSent,
+    long? DurationMs,
+    Actor By,
+    DateTimeOffset EndedAt);
+
+/// <summary>A stored file was not what was recorded of it. A stream of its own.</summary>
+/// <param name="FindingId">The stream.</param>
+/// <param name="ReportId">The report.</param>
+/// <param name="AttemptId">The download that found it.</param>
+/// <param name="Finding"><c>missing</c>, <c>short</c> or <c>altered</c>.</param>
+/// <param name="Offset">Where in the file, in bytes.</param>
+/// <param name="By">The service.</param>
+/// <param name="FoundAt">When.</param>
+[EventName("integrity.failed.v1")]
+public sealed record IntegrityFailed(
+    Guid FindingId,
+    Guid ReportId,
+    Guid? AttemptId,
+    string Finding,
+    long Offset,
+    Actor By,
+    DateTimeOffset FoundAt);
