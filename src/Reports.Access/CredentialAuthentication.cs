@@ -1,0 +1,102 @@
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Reports.BuildingBlocks;
+
+namespace Reports.Access;
+
+/// <summary>
+/// Tells who is calling, from an API key or Basic credentials. Whatever is wrong with them, the answer and its time
+/// are the same: an unknown key or user is checked against a hash that nothing has.
+/// </summary>
+internal sealed class CredentialAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory logger,
+    UrlEncoder encoder,
+    SecretStore secrets,
+    ApiKeyHasher hasher,
+    CurrentCaller current) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string Name = "reports";
+
+    private static readonly string[] Challenges =
+        ["""Basic realm="reports", charset="UTF-8" """.TrimEnd(), """Api-Key realm="reports" """.TrimEnd()];
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var stored = PresentedCredential.From(Request.Headers) switch
+        {
+            PresentedCredential.Key key => await VerifyAsync(key),
+            PresentedCredential.Basic basic => await VerifyAsync(basic),
+            _ => null,
+        };
+
+        if (stored is null || stored.ExpiresAt <= TimeProvider.GetUtcNow())
+        {
+            return AuthenticateResult.Fail("No valid credential.");
+        }
+
+        current.Caller = stored.Caller;
+        var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, stored.Caller.Actor.Id)], Name);
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Name));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.Headers.WWWAuthenticate = Challenges;
+        return Problem.Unauthorized.WriteAsync(Context);
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        (Problem.Forbidden with { Detail = "No permission assigned" }).WriteAsync(Context);
+
+    private async Task<StoredCredential?> VerifyAsync(PresentedCredential.Key presented)
+    {
+        var key = ApiKey.Parse(presented.Text);
+        var stored = key is null
+            ? null
+            : await secrets.FindAsync(SecretStore.ApiKeys, key.KeyId, Context.RequestAborted);
+        var matches = hasher.Verify(key, stored?.Verifier);
+        return matches ? stored : null;
+    }
+
+    private async Task<StoredCredential?> VerifyAsync(PresentedCredential.Basic presented)
+    {
+        var stored = await secrets.FindAsync(SecretStore.Users, presented.UserName, Context.RequestAborted);
+        var matches = await PasswordHash.VerifyAsync(presented.Password, stored?.Verifier ?? PasswordHash.Dummy);
+        return matches ? stored : null;
+    }
+}
+
+/// <summary>Hashes API keys under a versioned pepper, which is derived from the master key and stands in no database.</summary>
+internal sealed class ApiKeyHasher
+{
+    private const string Scheme = "hmac-sha256";
+    private static readonly ApiKey Nobody = ApiKey.Create(live: false);
+
+    private readonly int _current;
+    private readonly Dictionary<int, byte[]> _peppers;
+
+    public ApiKeyHasher(KeyRing keys)
+    {
+        _current = keys.Current;
+        _peppers = keys.Versions.ToDictionary(v => v, v => keys.Derive(v, "api-key-pepper"));
+    }
+
+    public string Hash(ApiKey key) =>
+        $"{Scheme}${_current}${Convert.ToBase64String(key.Hash(_peppers[_current]))}";
+
+    public bool Verify(ApiKey? key, string? stored)
+    {
+        var parts = stored?.Split('$');
+        var isKnown = parts is [Scheme, _, _] && int.TryParse(parts[1], out _) && _peppers.ContainsKey(Version(parts));
+        var actual = (key ?? Nobody).Hash(_peppers[isKnown ? Version(parts!) : _current]);
+        var expected = isKnown ? Convert.FromBase64String(parts![2]) : new byte[actual.Length];
+        return CryptographicOperations.FixedTimeEquals(actual, expected) && key is not null && isKnown;
+    }
+
+    private static int Version(string[] parts) => int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,72 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Konscious.Security.Cryptography;
+
+namespace Reports.Access;
+
+/// <summary>
+/// Argon2id with the parameters of the OWASP Password Storage Cheat Sheet (19 MiB, two passes, one lane), in the
+/// PHC string format, so that a later change of parameters leaves old hashes readable.
+/// </summary>
+internal static partial class PasswordHash
+{
+    private const int MemoryKiB = 19 * 1024;
+    private const int Passes = 2;
+    private const int Lanes = 1;
+
+    // Hashing is the costliest thing that a stranger can make us do: never more at once than there are cores.
+    private static readonly SemaphoreSlim Gate = new(Environment.ProcessorCount);
+
+    public static Task<string> CreateAsync(string password) =>
+        CreateAsync(password, RandomNumberGenerator.GetBytes(16));
+
+    /// <summary>A hash that no password has; verifying against it takes as long as against a real one.</summary>
+    public static string Dummy { get; } = Format(new byte[16], RandomNumberGenerator.GetBytes(32));
+
+    public static async Task<bool> VerifyAsync(string password, string stored)
+    {
+        var match = Phc().Match(stored);
+        if (!match.Success)
+        {
+            return false;
+        }
+
+        int Number(string group) => int.Parse(match.Groups[group].ValueSpan, CultureInfo.InvariantCulture);
+        var salt = Convert.FromBase64String(match.Groups["salt"].Value);
+        var expected = Convert.FromBase64String(match.Groups["hash"].Value);
+        var actual = await HashAsync(password, salt, Number("m"), Number("t"), Number("p"), expected.Length);
+        return CryptographicOperations.FixedTimeEquals(actual, expected);
+    }
+
+    private static async Task<string> CreateAsync(string password, byte[] salt) =>
+        Format(salt, await HashAsync(password, salt, MemoryKiB, Passes, Lanes, 32));
+
+    private static string Format(byte[] salt, byte[] hash) => string.Create(CultureInfo.InvariantCulture,
+        $"$argon2id$v=19$m={MemoryKiB},t={Passes},p={Lanes}${Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}");
+
+    private static async Task<byte[]> HashAsync(
+        string password, byte[] salt, int memory, int passes, int lanes, int length)
+    {
+        await Gate.WaitAsync();
+        try
+        {
+            using var argon = new Argon2id(Encoding.UTF8.GetBytes(password.Normalize(NormalizationForm.FormC)))
+            {
+                Salt = salt,
+                MemorySize = memory,
+                Iterations = passes,
+                DegreeOfParallelism = lanes,
+            };
+            return await argon.GetBytesAsync(length);
+        }
+        finally
+        {
+            Gate.Release();
+        }
+    }
+
+    [GeneratedRegex(@"\A\$argon2id\$v=19\$m=(?<m>\d+),t=(?<t>\d+),p=(?<p>\d+)\$(?<salt>[^$]+)\$(?<hash>[^$]+)\z")]
+    private static partial Regex Phc();
+}

@@ -1,0 +1,85 @@
+using System.Text;
+using FluentValidation;
+using Marten;
+using MediatR;
+using Npgsql;
+using Reports.BuildingBlocks;
+using Reports.Contracts.Events;
+
+namespace Reports.Access;
+
+/// <summary>Registers a user of the current tenant with a password and permissions.</summary>
+public static class RegisterUser
+{
+    /// <summary>The command.</summary>
+    /// <param name="UserName">The name to sign in with; unique in the installation, at most 150 characters.</param>
+    /// <param name="Password">The password, 12 to 256 characters.</param>
+    /// <param name="Permissions">The permissions to give.</param>
+    /// <param name="IsSuperuser">Whether every permission of the tenant is theirs.</param>
+    public sealed record Command(
+        string UserName, string Password, IReadOnlyList<string> Permissions, bool IsSuperuser = false) : IRequest<Guid>
+    {
+        /// <inheritdoc/>
+        public override string ToString() => nameof(RegisterUser);
+    }
+
+    internal sealed class Validator : AbstractValidator<Command>
+    {
+        public Validator()
+        {
+            RuleFor(c => c.UserName).NotEmpty().MaximumLength(150)
+                .Must(name => !name.Any(c => c == ':' || char.IsControl(c)))
+                .WithMessage("must not contain a colon or control characters (RFC 7617)")
+                .OverridePropertyName("user_name");
+            RuleFor(c => c.Password).Length(12, 256)
+                .Must(password => !password.Any(char.IsControl))
+                .WithMessage("must not contain control characters (RFC 7617)")
+                .OverridePropertyName("password");
+            RuleForEach(c => c.Permissions)
+                .Must(p => Access.Permissions.Canonical(p) is not null)
+                .WithMessage("is not a permission")
+                .OverridePropertyName("permissions");
+        }
+    }
+
+    internal sealed class Handler(
+        IDocumentSession session, CurrentCaller current, PrincipalNumbers numbers, TimeProvider clock)
+        : IRequestHandler<Command, Guid>
+    {
+        public async Task<Guid> Handle(Command command, CancellationToken cancellationToken)
+        {
+            var now = clock.GetUtcNow();
+            var user = Guid.CreateVersion7(now);
+            var actor = current.Required.Actor;
+            var number = await numbers.NextAsync(cancellationToken);
+            var granted = command.Permissions.Select(p => Permissions.Canonical(p)!).Distinct()
+                .Select(p => new PermissionGranted(user, p, actor, now));
+            session.Events.StartStream<UserStream>(
+                user,
+                [
+                    new UserRegistered(user, number, current.RequiredTenant, command.IsSuperuser, actor, now),
+                    .. granted,
+                ]);
+            SecretStore.Store(
+                session,
+                SecretStore.Users,
+                command.UserName.Normalize(NormalizationForm.FormC),
+                user,
+                await PasswordHash.CreateAsync(command.Password));
+            try
+            {
+                await session.SaveChangesAsync(cancellationToken);
+            }
+            catch (Exception e) when (e.GetBaseException() is PostgresException { SqlState: "23505" })
+            {
+                throw new ProblemException(Problem.InvalidParameters with
+                {
+                    Detail = "user_name is taken",
+                    Errors = new Dictionary<string, string[]> { ["user_name"] = ["is taken"] },
+                });
+            }
+
+            return user;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Collections.Frozen;
+using Marten;
+using Npgsql;
+using Reports.BuildingBlocks;
+using Reports.Contracts;
+using Weasel.Core;
+using Weasel.Postgresql.Tables;
+
+namespace Reports.Access;
+
+/// <summary>What a stored credential says of its holder, with the hash to check the secret against.</summary>
+internal sealed record StoredCredential(string Verifier, DateTimeOffset? ExpiresAt, Caller Caller);
+
+/// <summary>
+/// Hashes of secrets, and user names, stand in a table of their own and in no event: what an event holds can never be
+/// erased. The rest of what is known of a credential comes from <see cref="AccessProjection"/>.
+/// </summary>
+internal sealed class SecretStore(NpgsqlDataSource database)
+{
+    public const string ApiKeys = "api_key";
+    public const string Users = "user";
+
+    private const string Find =
+        """
+        select s.verifier, c.credential_id, c.principal_id, c.principal_number, c.merchant_id, c.is_superuser,
+               c.grants, c.expires_at, m.time_zone
+        from reports.access_secrets s
+        join reports.access_credentials c using (credential_id)
+        left join reports.access_merchants m using (merchant_id)
+        where s.kind = $1 and s.lookup = $2
+        """;
+
+    /// <summary>The table, for the schema of the event store's database.</summary>
+    public static ISchemaObject Table()
+    {
+        var table = new Table("reports.access_secrets");
+        table.AddColumn("kind", "text").AsPrimaryKey();
+        table.AddColumn("lookup", "text").AsPrimaryKey();
+        table.AddColumn("credential_id", "uuid").NotNull();
+        table.AddColumn("verifier", "text").NotNull();
+        return table;
+    }
+
+    /// <summary>Stores a secret's hash in the transaction of the event that tells of it. A taken name fails the commit.</summary>
+    public static void Store(IDocumentOperations session, string kind, string lookup, Guid credential, string verifier) =>
+        session.QueueSqlCommand(
+            "insert into reports.access_secrets (kind, lookup, credential_id, verifier) values (?, ?, ?, ?)",
+            kind, lookup, credential, verifier);
+
+    public async Task<StoredCredential?> FindAsync(string kind, string lookup, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Find);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = lookup });
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        return await row.ReadAsync(cancellation) ? Read(row, kind) : null;
+    }
+
+    private static StoredCredential Read(NpgsqlDataReader row, string kind)
+    {
+        T? Optional<T>(int column)
+            where T : struct => row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);
+
+        var isKey = kind == ApiKeys;
+        var grants = row.GetFieldValue<string[]>(6);
+        var actor = new Actor(
+            isKey ? ActorKind.ApiKey : ActorKind.User,
+            row.GetGuid(2).ToString("D"),
+            row.GetGuid(1).ToString("D"));
+        var caller = new Caller(
+            actor,
+            row.GetInt32(3),
+            Optional<Guid>(4),
+            row.IsDBNull(8) ? "UTC" : row.GetString(8),
+            IsUnrestricted: isKey ? grants.Contains(Scopes.Reports) : row.GetBoolean(5),
+            grants.ToFrozenSet(StringComparer.Ordinal));
+        return new StoredCredential(row.GetString(0), Optional<DateTimeOffset>(7), caller);
+    }
+}

@@ -1,0 +1,48 @@
+using System.Collections.Frozen;
+using Reports.Contracts;
+
+namespace Reports.BuildingBlocks;
+
+/// <summary>Who is calling, as the credential proved it on this very request.</summary>
+/// <param name="Actor">Who, as events name them.</param>
+/// <param name="PrincipalNumber">The principal's number; tokens are bound to it.</param>
+/// <param name="Tenant">Whose data they may see; none for a principal of the whole platform.</param>
+/// <param name="TimeZone">The IANA name of the tenant's time zone.</param>
+/// <param name="IsUnrestricted">Whether every permission of the tenant is theirs.</param>
+/// <param name="Permissions">The permissions given one by one.</param>
+public sealed record Caller(
+    Actor Actor,
+    int PrincipalNumber,
+    Guid? Tenant,
+    string TimeZone,
+    bool IsUnrestricted,
+    FrozenSet<string> Permissions)
+{
+    /// <summary>A person who gives commands on the machine, for one tenant or for the platform.</summary>
+    /// <param name="tenant">The tenant that is meant.</param>
+    /// <returns>The caller.</returns>
+    public static Caller Operator(Guid? tenant) => new(Actor.Operator, 0, tenant, "UTC", true, []);
+
+    /// <summary>Whether they may do what a permission is for.</summary>
+    /// <param name="permission">The permission.</param>
+    /// <returns>True when they may.</returns>
+    public bool Has(string permission) => IsUnrestricted || Permissions.Contains(permission);
+}
+
+/// <summary>The caller of the current scope: a request or a command. Nobody until it is set.</summary>
+public sealed class CurrentCaller
+{
+    /// <summary>The caller, or null when nobody has proved who they are.</summary>
+    public Caller? Caller { get; set; }
+
+    /// <summary>The id that logs, events and the answer share.</summary>
+    public string? RequestId { get; set; }
+
+    /// <summary>The caller, where there must be one.</summary>
+    /// <exception cref="InvalidOperationException">Nobody is set: an endpoint forgot to ask for authorisation.</exception>
+    public Caller Required => Caller ?? throw new InvalidOperationException("No caller in this scope.");
+
+    /// <summary>The caller's tenant, where there must be one.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public Guid RequiredTenant => Required.Tenant ?? throw new InvalidOperationException("The caller has no tenant.");
+}

@@ -1,0 +1,163 @@
+using System.Buffers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
+
+namespace Reports.BuildingBlocks;
+
+/// <summary>
+/// An error as every path answers it: <c>application/problem+json</c> (RFC 9457) with the members of each published
+/// error format beside the standard ones (<c>docs/contract.md</c> section 5).
+/// </summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">The fixed word for what is wrong.</param>
+/// <param name="Message">The same for a person; fixed for a code.</param>
+/// <param name="ErrorType">The family of the code, as <c>error.type</c>.</param>
+public sealed record Problem(int Status, string Code, string Message, string ErrorType)
+{
+    private static readonly HashSet<string> Members = new(StringComparer.Ordinal)
+    {
+        "type", "title", "status", "detail", "code", "message", "errors", "error", "request_id", "instance",
+    };
+
+    /// <summary>What is wrong in this case, for a person.</summary>
+    public string? Detail { get; init; }
+
+    /// <summary>What is wrong with each field.</summary>
+    public IReadOnlyDictionary<string, string[]> Errors { get; init; } = new Dictionary<string, string[]>();
+
+    /// <summary>After how many seconds it is worth trying again.</summary>
+    public int? RetryAfter { get; init; }
+
+    /// <summary>Unusable input.</summary>
+    public static Problem InvalidParameters { get; } =
+        new(400, "invalid_parameters", "Bad filters", "validation_error");
+
+    /// <summary>No valid credential.</summary>
+    public static Problem Unauthorized { get; } =
+        new(401, "unauthorized", "Invalid/missing auth", "authentication_error");
+
+    /// <summary>A valid credential without the right.</summary>
+    public static Problem Forbidden { get; } =
+        new(403, "forbidden", "Insufficient permissions", "permission_error");
+
+    /// <summary>Not there, or not the caller's.</summary>
+    public static Problem NotFound { get; } = new(404, "not_found", "Report not found", "not_found_error");
+
+    /// <summary>The path exists, the method does not.</summary>
+    public static Problem MethodNotAllowed { get; } =
+        new(405, "method_not_allowed", "Method not allowed", "request_error");
+
+    /// <summary>The body is larger than this path takes.</summary>
+    public static Problem PayloadTooLarge { get; } =
+        new(413, "payload_too_large", "Payload too large", "request_error");
+
+    /// <summary>The body is in a format that this path does not take.</summary>
+    public static Problem UnsupportedMediaType { get; } =
+        new(415, "unsupported_media_type", "Unsupported media type", "request_error");
+
+    /// <summary>The token's time is over.</summary>
+    public static Problem TokenExpired { get; } = new(410, "token_expired", "Download token expired", "gone_error");
+
+    /// <summary>The file is no longer kept.</summary>
+    public static Problem ReportExpired { get; } = new(410, "report_expired", "Report expired", "gone_error");
+
+    /// <summary>A fault of ours.</summary>
+    public static Problem InternalError { get; } = new(500, "internal_error", "Internal error", "server_error");
+
+    /// <summary>Something that we need is not there just now.</summary>
+    public static Problem Unavailable { get; } =
+        new(503, "unavailable", "Temporarily unavailable", "server_error") { RetryAfter = 5 };
+
+    /// <summary>The problem that stands for a bare status.</summary>
+    /// <param name="status">The HTTP status.</param>
+    /// <returns>The problem.</returns>
+    public static Problem ForStatus(int status) => status switch
+    {
+        401 => Unauthorized,
+        403 => Forbidden,
+        404 => NotFound,
+        405 => MethodNotAllowed,
+        413 => PayloadTooLarge,
+        415 => UnsupportedMediaType,
+        503 => Unavailable,
+        >= 400 and < 500 => InvalidParameters with { Status = status },
+        _ => InternalError,
+    };
+
+    /// <summary>Answers with this problem.</summary>
+    /// <param name="http">The request to answer; nothing may have been sent yet.</param>
+    /// <returns>A task that ends when the body is written.</returns>
+    public async Task WriteAsync(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        var body = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(body))
+        {
+            Write(json, UriHelper.BuildAbsolute(http.Request.Scheme, http.Request.Host, path: $"/problems/{Code}"),
+                http.TraceIdentifier);
+        }
+
+        http.Response.StatusCode = Status;
+        http.Response.ContentType = "application/problem+json";
+        http.Response.ContentLength = body.WrittenCount;
+        if (RetryAfter is { } seconds)
+        {
+            http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (!HttpMethods.IsHead(http.Request.Method))
+        {
+            await http.Response.Body.WriteAsync(body.WrittenMemory, http.RequestAborted);
+        }
+    }
+
+    private void Write(Utf8JsonWriter json, string type, string requestId)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", type);
+        json.WriteString("title", Message);
+        json.WriteNumber("status", Status);
+        json.WriteString("detail", Detail ?? Message);
+        json.WriteString("code", Code);
+        json.WriteString("message", Message);
+        if (Errors.Count > 0)
+        {
+            json.WriteStartObject("errors");
+            WriteFields(json, Errors);
+            json.WriteEndObject();
+            WriteFields(json, Errors.Where(e => !Members.Contains(e.Key)));
+        }
+
+        json.WriteStartObject("error");
+        json.WriteString("type", ErrorType);
+        json.WriteString("code", Code);
+        json.WriteString("message", Message);
+        json.WriteString("field", Errors.Keys.FirstOrDefault());
+        json.WriteEndObject();
+        json.WriteString("request_id", requestId);
+        json.WriteEndObject();
+    }
+
+    private static void WriteFields(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, string[]>> fields)
+    {
+        foreach (var (field, messages) in fields)
+        {
+            json.WriteStartArray(field);
+            foreach (var message in messages)
+            {
+                json.WriteStringValue(message);
+            }
+
+            json.WriteEndArray();
+        }
+    }
+}
+
+/// <summary>Ends a request with a problem. For refusals deep in a handler; hot paths return theirs.</summary>
+/// <param name="problem">What to answer.</param>
+public sealed class ProblemException(Problem problem) : Exception(problem.Detail ?? problem.Message)
+{
+    /// <summary>What to answer.</summary>
+    public Problem Problem { get; } = problem;
+}
