@@ -46,3 +46,15 @@ public sealed class CurrentCaller
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public Guid RequiredTenant => Required.Tenant ?? throw new InvalidOperationException("The caller has no tenant.");
 }
+
+/// <summary>How tenants are named in the event store.</summary>
+public static class Tenants
+{
+    /// <summary>The tenant of what belongs to nobody: anonymous attempts, findings, platform-wide acts.</summary>
+    public const string Platform = "platform";
+
+    /// <summary>The name of a tenant.</summary>
+    /// <param name="tenant">Its id; none for the platform.</param>
+    /// <returns>The name.</returns>
+    public static string Name(Guid? tenant) => tenant?.ToString("D") ?? Platform;
+}

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Reports.BuildingBlocks;
 
@@ -94,8 +94,8 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         var body = new ArrayBufferWriter<byte>(512);
         using (var json = new Utf8JsonWriter(body))
         {
-            Write(json, UriHelper.BuildAbsolute(http.Request.Scheme, http.Request.Host, path: $"/problems/{Code}"),
-                http.TraceIdentifier);
+            var url = http.RequestServices.GetRequiredService<PublicUrl>();
+            Write(json, url.For(http.Request, $"/problems/{Code}"), http.TraceIdentifier);
         }
 
         http.Response.StatusCode = Status;

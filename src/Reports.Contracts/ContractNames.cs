@@ -39,3 +39,31 @@ public static class ContractNames
             .Where(pair => pair.attribute is not null)
             .ToDictionary(pair => name(pair.attribute!), pair => pair.type, StringComparer.Ordinal);
 }
+
+/// <summary>The words that stand for enumeration members in JSON, tables and addresses.</summary>
+public static class ContractWords
+{
+    /// <summary>The word of a member, for example <c>daily</c>.</summary>
+    /// <typeparam name="TEnum">The enumeration.</typeparam>
+    /// <param name="value">The member.</param>
+    /// <returns>Its snake_case name.</returns>
+    public static string Word<TEnum>(this TEnum value)
+        where TEnum : struct, Enum => Words<TEnum>.ByValue[value];
+
+    /// <summary>The member that a word stands for, in any case.</summary>
+    /// <typeparam name="TEnum">The enumeration.</typeparam>
+    /// <param name="word">The word.</param>
+    /// <returns>The member, or null when there is none.</returns>
+    public static TEnum? Parse<TEnum>(string word)
+        where TEnum : struct, Enum => Words<TEnum>.ByWord.TryGetValue(word, out var value) ? value : null;
+
+    private static class Words<TEnum>
+        where TEnum : struct, Enum
+    {
+        public static readonly Dictionary<TEnum, string> ByValue = Enum.GetValues<TEnum>()
+            .ToDictionary(v => v, v => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(v.ToString()));
+
+        public static readonly Dictionary<string, TEnum> ByWord =
+            ByValue.ToDictionary(p => p.Value, p => p.Key, StringComparer.OrdinalIgnoreCase);
+    }
+}

@@ -28,5 +28,13 @@ public sealed class ReportFiles(string root)
     public ReportFile Open(StorageKey key) => new(
         File.OpenHandle(PathOf(key), FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.Asynchronous));
 
+    /// <summary>Opens a file as a stream that can seek, for readers that need one.</summary>
+    /// <param name="key">Where it stands.</param>
+    /// <returns>The stream, at the first byte.</returns>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="DirectoryNotFoundException">There is none.</exception>
+    public Stream OpenStream(StorageKey key) => new FileStream(
+        PathOf(key), FileMode.Open, FileAccess.Read, FileShare.Read, 128 * 1024, FileOptions.Asynchronous);
+
     private string PathOf(StorageKey key) => Path.Combine(_root, key.Value);
 }

@@ -1,0 +1,72 @@
+using Carter;
+using FluentValidation;
+using JasperFx.Events.Projections;
+using Marten;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Reports.BuildingBlocks;
+
+[assembly: JasperFx.JasperFxAssembly]
+
+namespace Reports.Delivery;
+
+/// <summary>The settings of list and download.</summary>
+/// <param name="TokenLifetime">How long a download URL is good for, at the least; it ends on a whole minute.</param>
+/// <param name="NodeLease">How long after a node's last sign of life its open downloads count as interrupted.</param>
+public sealed record DeliveryOptions(TimeSpan TokenLifetime, TimeSpan NodeLease);
+
+/// <summary>The finished reports: list, tokens, download, and the record of every attempt.</summary>
+public sealed class DeliveryModule : ICarterModule
+{
+    private static readonly string[] Methods = ["GET", "HEAD"];
+
+    /// <summary>Adds what the module needs.</summary>
+    /// <param name="services">The services of the host.</param>
+    /// <param name="options">The settings.</param>
+    /// <returns>The same services.</returns>
+    public static IServiceCollection AddDelivery(IServiceCollection services, DeliveryOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton<FinishedReports>();
+        services.AddSingleton<DownloadTokens>();
+        services.AddSingleton<EncryptedIds>();
+        services.AddSingleton<Origins>();
+        services.AddSingleton<DownloadLedger>();
+        services.AddScoped<ReportPresenter>();
+        services.AddScoped<DownloadReport>();
+        services.AddHostedService<DownloadNode>();
+        services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<DeliveryModule>());
+        services.AddValidatorsFromAssemblyContaining<DeliveryModule>(ServiceLifetime.Singleton, includeInternalTypes: true);
+        services.AddAuthorizationBuilder().AddPolicy("report.can_view_report", policy => policy
+            .RequireAuthenticatedUser()
+            .AddRequirements(new PermissionRequirement("report.can_view_report")));
+        return services;
+    }
+
+    /// <summary>Adds the module's projections and tables to the event store.</summary>
+    /// <param name="options">The options of the store.</param>
+    public static void Configure(StoreOptions options)
+    {
+        options.Projections.Add(new FinishedReportsProjection(), ProjectionLifecycle.Inline);
+        options.Storage.ExtendedSchemaObjects.Add(Origins.Table());
+        options.Storage.ExtendedSchemaObjects.Add(DownloadNode.Table());
+    }
+
+    /// <inheritdoc/>
+    public void AddRoutes(IEndpointRouteBuilder app)
+    {
+        var reports = app.MapGroup("").WithTags("Reports");
+        foreach (var path in (string[])[ListReports.Path, "/b/api/v1/reports/", "/api/v1/reports/", "/api/v1/reports/files/"])
+        {
+            reports.MapMethods(path, Methods, ListReports.Endpoint).RequireAuthorization("report.can_view_report");
+        }
+
+        foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
+        {
+            // The download authenticates by itself: its refusals are recorded too.
+            reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint).AllowAnonymous();
+        }
+    }
+}

@@ -1,0 +1,196 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using JasperFx;
+using Marten;
+using Marten.Exceptions;
+using Microsoft.Extensions.Logging;
+using Reports.BuildingBlocks;
+using Reports.Contracts;
+using Reports.Contracts.Events;
+
+namespace Reports.Delivery;
+
+/// <summary>Stream type of a download attempt.</summary>
+internal sealed class DownloadStream;
+
+/// <summary>Stream type of an integrity finding.</summary>
+internal sealed class IntegrityStream;
+
+/// <summary>One attempt while it lasts.</summary>
+/// <param name="Attempted">What is recorded of its beginning.</param>
+/// <param name="Tenant">The caller's merchant; none when it could not be told.</param>
+/// <param name="Origin">Where it came from.</param>
+/// <param name="Start">When it began, by the monotonic clock.</param>
+internal sealed record DownloadAttempt(DownloadAttempted Attempted, Guid? Tenant, Origin Origin, long Start)
+{
+    public Guid Id => Attempted.AttemptId;
+
+    public long ElapsedMs => (long)Stopwatch.GetElapsedTime(Start).TotalMilliseconds;
+}
+
+/// <summary>
+/// Records every download attempt in a stream of its own: <see cref="DownloadAttempted"/> is durable before the first
+/// byte leaves, then exactly one ending. What the database refuses to take now is kept and written as soon as it takes
+/// it again; until then nothing is delivered.
+/// </summary>
+internal sealed partial class DownloadLedger(
+    IDocumentStore store, Origins origins, TimeProvider clock, ILogger<DownloadLedger> log)
+{
+    private static readonly Meter Meter = new("Reports.Delivery");
+    private static readonly Counter<long> Downloads = Meter.CreateCounter<long>(
+        "reports.downloads", "{download}", "Download attempts by how they ended.");
+
+    private readonly ConcurrentDictionary<Guid, long> _open = new();
+    private readonly ConcurrentQueue<(DownloadAttempt Attempt, object End)> _unwritten = new();
+
+    /// <summary>This run of this process. Its lease tells others whether its attempts can still end.</summary>
+    public Guid NodeId { get; } = Guid.CreateVersion7();
+
+    /// <summary>The start of the longest-running attempt that has no ending yet, by the monotonic clock.</summary>
+    public long? OldestOpen => _open.IsEmpty ? null : _open.Values.Min();
+
+    /// <summary>How many endings wait for the database.</summary>
+    public int Unwritten => _unwritten.Count;
+
+    /// <summary>Records the beginning, and with it the end of an attempt that is refused.</summary>
+    /// <returns>Whether it is durable. If not, nothing may be delivered: the service is unavailable.</returns>
+    public async Task<bool> BeginAsync(DownloadAttempt attempt, Problem? refusal = null)
+    {
+        _open[attempt.Id] = attempt.Start;
+        try
+        {
+            await using var session = Session(attempt);
+            var end = refusal is null ? null : Refused(attempt, refusal);
+            Start(session, attempt, end);
+            await session.SaveChangesAsync(CancellationToken.None);
+            origins.Known(attempt.Origin);
+            if (end is not null)
+            {
+                Close(attempt, end);
+            }
+
+            return true;
+        }
+        catch (Exception e) when (IsStoreFailure(e))
+        {
+            Keep(attempt, Refused(attempt, Problem.Unavailable), e);
+            return false;
+        }
+    }
+
+    /// <summary>Records the end of an attempt whose beginning is recorded.</summary>
+    public async Task EndAsync(DownloadAttempt attempt, DownloadEnd end, int status)
+    {
+        var (id, report, now) = (attempt.Id, attempt.Attempted.ReportId, clock.GetUtcNow());
+        object ending = end.Outcome is { } outcome
+            ? new ReportDownloaded(
+                id, report!.Value, outcome, status, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now)
+            : new ReportDownloadFailed(
+                id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now);
+        try
+        {
+            await using var session = Session(attempt);
+            session.Events.Append(id, 2, ending);
+            await session.SaveChangesAsync(CancellationToken.None);
+            Close(attempt, ending);
+        }
+        catch (ConcurrencyException)
+        {
+            // The lease of this node had lapsed, and another node closed the attempt as interrupted.
+            ClosedByOthers(log, id);
+            Close(attempt, ending);
+        }
+        catch (Exception e) when (IsStoreFailure(e))
+        {
+            Keep(attempt, ending, e);
+        }
+    }
+
+    /// <summary>Records that a stored file is not what was recorded of it.</summary>
+    public async Task ReportAsync(DownloadAttempt attempt, Guid reportId, string finding, long offset)
+    {
+        FileNotAsRecorded(log, reportId, finding, offset);
+        var now = clock.GetUtcNow();
+        var failed = new IntegrityFailed(
+            Guid.CreateVersion7(now), reportId, attempt.Id, finding, offset, Actor.Service, now);
+        await using var session = Session(attempt);
+        session.Events.StartStream<IntegrityStream>(failed.FindingId, failed);
+        await session.SaveChangesAsync(CancellationToken.None);
+    }
+
+    /// <summary>Writes what had to wait, in order, until there is nothing left or the database refuses again.</summary>
+    public async Task WriteWaitingAsync(CancellationToken cancellation)
+    {
+        while (_unwritten.TryPeek(out var waiting))
+        {
+            await WriteAsync(waiting.Attempt, waiting.End, cancellation);
+            _unwritten.TryDequeue(out _);
+            Close(waiting.Attempt, waiting.End);
+        }
+    }
+
+    // A commit whose answer was lost may have happened: what is in the stream decides what is still to be written.
+    private async Task WriteAsync(DownloadAttempt attempt, object end, CancellationToken cancellation)
+    {
+        await using var session = Session(attempt);
+        var state = await session.Events.FetchStreamStateAsync(attempt.Id, cancellation);
+        switch (state?.Version)
+        {
+            case null:
+                Start(session, attempt, end);
+                break;
+            case 1:
+                session.Events.Append(attempt.Id, 2, end);
+                break;
+            default:
+                return;
+        }
+
+        await session.SaveChangesAsync(cancellation);
+    }
+
+    private void Start(IDocumentSession session, DownloadAttempt attempt, object? end)
+    {
+        origins.Store(session, attempt.Origin);
+        session.Events.StartStream<DownloadStream>(
+            attempt.Id, end is null ? [attempt.Attempted] : [attempt.Attempted, end]);
+    }
+
+    private IDocumentSession Session(DownloadAttempt attempt)
+    {
+        var session = store.LightweightSession(Tenants.Name(attempt.Tenant));
+        session.LastModifiedBy = attempt.Attempted.By.Id;
+        session.SetHeader("request_id", attempt.Attempted.RequestId);
+        return session;
+    }
+
+    private ReportDownloadFailed Refused(DownloadAttempt attempt, Problem problem) => new(
+        attempt.Id, attempt.Attempted.ReportId, DownloadFailure.Refused, problem.Status, problem.Code, 0, attempt.ElapsedMs,
+        attempt.Attempted.By, clock.GetUtcNow());
+
+    private void Keep(DownloadAttempt attempt, object end, Exception cause)
+    {
+        StoreRefused(log, cause, attempt.Id);
+        _unwritten.Enqueue((attempt, end));
+    }
+
+    private void Close(DownloadAttempt attempt, object end)
+    {
+        _open.TryRemove(attempt.Id, out _);
+        var outcome = end is ReportDownloaded done ? done.Outcome.Word() : ((ReportDownloadFailed)end).Outcome.Word();
+        Downloads.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+    }
+
+    private static bool IsStoreFailure(Exception e) =>
+        e is MartenCommandException or Npgsql.NpgsqlException or TimeoutException or IOException or AggregateException;
+
+    [LoggerMessage(LogLevel.Error, "The event store did not take download {AttemptId}; it is kept and tried again")]
+    private static partial void StoreRefused(ILogger log, Exception cause, Guid attemptId);
+
+    [LoggerMessage(LogLevel.Error, "Download {AttemptId} had been closed as interrupted while it was still running")]
+    private static partial void ClosedByOthers(ILogger log, Guid attemptId);
+
+    [LoggerMessage(LogLevel.Critical, "The file of report {ReportId} is {Finding} at byte {Offset}")]
+    private static partial void FileNotAsRecorded(ILogger log, Guid reportId, string finding, long offset);
+}

@@ -1,0 +1,200 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Net.Http.Headers;
+using Reports.BuildingBlocks;
+using Reports.Contracts;
+using Reports.Contracts.Events;
+using Reports.Storage;
+
+namespace Reports.Delivery;
+
+/// <summary>
+/// The bytes of a report (<c>docs/contract.md</c> section 4). The attempt is recorded before the first byte, its end
+/// after the last; what cannot be recorded is not delivered.
+/// </summary>
+internal sealed partial class DownloadReport(
+    FinishedReports reports,
+    DownloadTokens tokens,
+    EncryptedIds ids,
+    DownloadLedger ledger,
+    Origins origins,
+    ReportFiles files,
+    CurrentCaller current,
+    TimeProvider clock,
+    ILogger<DownloadReport> log)
+{
+    private const string ViewReport = "report.can_view_report";
+    private const int PolicyVersion = 1;
+
+    /// <summary>What the address named, and what could be made of it.</summary>
+    internal sealed record Target(LocatorKind Kind, DownloadToken? Token, Guid? ReportId);
+
+    /// <summary>Whether a download is given, and if not, why not. Recomputed from the same facts at a replay.</summary>
+    internal static Problem? Decide(Caller? caller, Target target, StoredReport? report, DateTimeOffset now)
+    {
+        if (caller is null)
+        {
+            return Problem.Unauthorized;
+        }
+
+        if (caller.Tenant is null || !caller.Has(ViewReport))
+        {
+            return Problem.Forbidden with { Detail = "No permission assigned" };
+        }
+
+        return (target, report) switch
+        {
+            ({ Kind: LocatorKind.Malformed }, _) => Problem.InvalidParameters with
+            {
+                Detail = "token is neither a download token nor an encrypted_id",
+                Errors = new Dictionary<string, string[]> { ["token"] = ["is not a UUID or an encrypted_id"] },
+            },
+            (_, null) => Problem.NotFound,
+            ({ Token: { } token }, _) when token.PrincipalNumber != caller.PrincipalNumber =>
+                Problem.Forbidden with { Detail = "The token was issued to another principal" },
+            ({ Token: { } token }, _) when token.ExpiresAt <= now =>
+                Problem.TokenExpired with { Detail = "List the report again for a new URL" },
+            (_, var found) when found.ExpiresAt <= now => Problem.ReportExpired,
+            _ => null,
+        };
+    }
+
+    public static Task Endpoint(HttpContext http, string token, DownloadReport download) => download.HandleAsync(http, token);
+
+    private async Task HandleAsync(HttpContext http, string locator)
+    {
+        var start = Stopwatch.GetTimestamp();
+        await http.AuthenticateAsync();
+        var caller = current.Caller;
+        var target = Locate(locator, caller?.Tenant);
+        var report = await FindAsync(caller, target, http.RequestAborted);
+        var now = clock.GetUtcNow();
+        var problem = Decide(caller, target, report, now);
+        var origin = origins.Of(http);
+        var attempted = new DownloadAttempted(
+            Guid.CreateVersion7(now),
+            ledger.NodeId,
+            http.Request.Method,
+            target.Kind,
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(locator))),
+            report?.Id,
+            new DownloadInputs(
+                PolicyVersion, target.Token?.ExpiresAt, target.Token?.PrincipalNumber, caller?.PrincipalNumber, now),
+            origin.Id,
+            http.TraceIdentifier,
+            caller?.Actor ?? Actor.Anonymous,
+            now);
+        var attempt = new DownloadAttempt(attempted, caller?.Tenant, origin, start);
+        http.Response.Headers["Download-Id"] = attempted.AttemptId.ToString("D");
+        if (problem is not null)
+        {
+            await RefuseAsync(http, attempt, problem);
+            return;
+        }
+
+        using var delivery = await OpenAsync(report!, http.RequestAborted);
+        if (delivery.Finding is { } finding)
+        {
+            await ledger.ReportAsync(attempt, report!.Id, finding, offset: 0);
+            await RefuseAsync(http, attempt, Problem.Unavailable with { Detail = "The file is being looked into" });
+        }
+        else
+        {
+            await DeliverAsync(http, attempt, report!, delivery);
+        }
+    }
+
+    private async Task DeliverAsync(HttpContext http, DownloadAttempt attempt, StoredReport report, FileDelivery delivery)
+    {
+        if (!await ledger.BeginAsync(attempt))
+        {
+            await Problem.Unavailable.WriteAsync(http);
+            return;
+        }
+
+        var isHead = HttpMethods.IsHead(http.Request.Method);
+        var end = new DownloadEnd(DownloadFailure.Interrupted, "internal_error", 0);
+        try
+        {
+            WriteHeaders(http.Response, report);
+            end = isHead ? new DownloadEnd(DownloadOutcome.Head, 0) : await delivery.SendAsync(http);
+            if (end.Failure == DownloadFailure.Corrupt)
+            {
+                await ledger.ReportAsync(attempt, report.Id, "altered", end.BytesSent);
+            }
+        }
+        finally
+        {
+            await ledger.EndAsync(attempt, end, StatusCodes.Status200OK);
+            if (end.Failure is not null)
+            {
+                // A short body must never look like a whole one (RFC 9112 section 8).
+                Ended(log, attempt.Attempted.AttemptId, end.Code);
+                http.Abort();
+            }
+        }
+    }
+
+    private async Task RefuseAsync(HttpContext http, DownloadAttempt attempt, Problem problem)
+    {
+        if (!await ledger.BeginAsync(attempt, problem))
+        {
+            problem = Problem.Unavailable;
+        }
+
+        await (problem.Status == StatusCodes.Status401Unauthorized ? http.ChallengeAsync() : problem.WriteAsync(http));
+    }
+
+    private async Task<FileDelivery> OpenAsync(StoredReport report, CancellationToken cancellation)
+    {
+        try
+        {
+            return await FileDelivery.OpenAsync(files, report, cancellation);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return FileDelivery.Missing;
+        }
+    }
+
+    private Target Locate(string locator, Guid? merchant) => locator switch
+    {
+        { Length: 36 } when Guid.TryParseExact(locator, "D", out var token) =>
+            new Target(LocatorKind.Token, tokens.Open(token), null),
+        _ when EncryptedIds.IsShaped(locator) =>
+            new Target(LocatorKind.EncryptedId, null, merchant is { } m ? ids.Open(m, locator) : null),
+        _ => new Target(LocatorKind.Malformed, null, null),
+    };
+
+    private Task<StoredReport?> FindAsync(Caller? caller, Target target, CancellationToken cancellation) =>
+        (caller?.Tenant, target) switch
+        {
+            ({ } merchant, { Token: { } token }) => reports.FindAsync(merchant, token.ReportNumber, cancellation),
+            ({ } merchant, { ReportId: { } id }) => reports.FindAsync(merchant, id, cancellation),
+            _ => Task.FromResult<StoredReport?>(null),
+        };
+
+    private static void WriteHeaders(HttpResponse response, StoredReport report)
+    {
+        var headers = response.GetTypedHeaders();
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = report.Format switch
+        {
+            "csv" => "text/csv; charset=utf-8",
+            "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            _ => "application/octet-stream",
+        };
+        response.ContentLength = report.FileSize;
+        response.Headers.ContentDisposition = ContentDisposition.Attachment(report.Name);
+        response.Headers["Repr-Digest"] = $"sha-256=:{Convert.ToBase64String(report.Sha256)}:";
+        headers.ETag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(report.Sha256)}\"");
+        headers.LastModified = report.FinishedAt;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Download {AttemptId} was not given in full: {Code}")]
+    private static partial void Ended(ILogger log, Guid attemptId, string code);
+}

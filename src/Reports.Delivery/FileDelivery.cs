@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Http;
+using Reports.Contracts.Events;
+using Reports.Storage;
+
+namespace Reports.Delivery;
+
+/// <summary>How a delivery ended.</summary>
+internal sealed record DownloadEnd(DownloadOutcome? Outcome, DownloadFailure? Failure, string Code, long BytesSent)
+{
+    public DownloadEnd(DownloadOutcome outcome, long bytesSent)
+        : this(outcome, null, "", bytesSent)
+    {
+    }
+
+    public DownloadEnd(DownloadFailure failure, string code, long bytesSent)
+        : this(null, failure, code, bytesSent)
+    {
+    }
+}
+
+/// <summary>
+/// Sends a stored file block by block. A block is sent only when its digest is the one that was recorded when the
+/// report was verified; the first is checked before the answer starts.
+/// </summary>
+internal sealed class FileDelivery : IDisposable
+{
+    private readonly ReportFile? _file;
+    private readonly StoredReport? _report;
+    private readonly byte[] _block;
+
+    private FileDelivery(ReportFile? file, StoredReport? report)
+    {
+        (_file, _report) = (file, report);
+        _block = report is null ? [] : ArrayPool<byte>.Shared.Rent((int)Math.Min(report.BlockSize, report.FileSize));
+    }
+
+    /// <summary>A delivery that cannot start because there is no file.</summary>
+    public static FileDelivery Missing => new(null, null) { Finding = "missing" };
+
+    /// <summary>What is wrong with the file, if its length or its first block already tells.</summary>
+    public string? Finding { get; private set; }
+
+    public static async Task<FileDelivery> OpenAsync(
+        ReportFiles files, StoredReport report, CancellationToken cancellation)
+    {
+        var delivery = new FileDelivery(files.Open(Storage.StorageKey.Parse(report.StorageKey)), report);
+        if (delivery._file!.Length != report.FileSize)
+        {
+            delivery.Finding = delivery._file.Length < report.FileSize ? "short" : "altered";
+        }
+        else if (report.FileSize > 0 && !await delivery.ReadBlockAsync(0, cancellation))
+        {
+            delivery.Finding = "altered";
+        }
+
+        return delivery;
+    }
+
+    /// <summary>Sends the whole file. The first block has been read and checked already.</summary>
+    public async Task<DownloadEnd> SendAsync(HttpContext http)
+    {
+        long sent = 0;
+        var aborted = http.RequestAborted;
+        try
+        {
+            for (var block = 0; sent < _report!.FileSize; block++)
+            {
+                if (block > 0 && !await ReadBlockAsync(block, aborted))
+                {
+                    return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", sent);
+                }
+
+                var length = BlockLength(block);
+                await http.Response.BodyWriter.WriteAsync(_block.AsMemory(0, length), aborted);
+
+                // The writes of a connection that is gone return normally; only the token tells.
+                aborted.ThrowIfCancellationRequested();
+                sent += length;
+            }
+
+            return new DownloadEnd(DownloadOutcome.Complete, sent);
+        }
+        catch (OperationCanceledException)
+        {
+            return new DownloadEnd(DownloadFailure.Aborted, "client_closed", sent);
+        }
+        catch (IOException)
+        {
+            return aborted.IsCancellationRequested
+                ? new DownloadEnd(DownloadFailure.Aborted, "client_closed", sent)
+                : new DownloadEnd(DownloadFailure.Interrupted, "unavailable", sent);
+        }
+    }
+
+    public void Dispose()
+    {
+        _file?.Dispose();
+        if (_block.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_block);
+        }
+    }
+
+    private int BlockLength(int block) =>
+        (int)Math.Min(_report!.BlockSize, _report.FileSize - ((long)block * _report.BlockSize));
+
+    private async ValueTask<bool> ReadBlockAsync(int block, CancellationToken cancellation)
+    {
+        var buffer = _block.AsMemory(0, BlockLength(block));
+        var read = await _file!.ReadAsync(buffer, (long)block * _report!.BlockSize, cancellation);
+        var digest = _report.BlockDigests.AsMemory(block * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes);
+        return read == buffer.Length && SHA256.HashData(buffer.Span).AsSpan().SequenceEqual(digest.Span);
+    }
+}

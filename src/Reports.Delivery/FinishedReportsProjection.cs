@@ -1,0 +1,119 @@
+using JasperFx.Events;
+using Marten;
+using Marten.Events.Projections;
+using Reports.Contracts;
+using Reports.Contracts.Events;
+using Weasel.Postgresql.Tables;
+
+namespace Reports.Delivery;
+
+/// <summary>
+/// The read model of the list: a row for each finished report with all that list and download answer, and the number
+/// of reports for each UTC day, so that an exact count does not grow with a merchant's history. Both are written in the
+/// transaction of the event; a repeated event changes neither.
+/// </summary>
+internal sealed partial class FinishedReportsProjection : EventProjection
+{
+    public FinishedReportsProjection()
+    {
+        Name = "finished_reports";
+        IncludeType<ReportFinished>();
+        foreach (var table in new[] { Rows(), Days() })
+        {
+            SchemaObjects.Add(table);
+            Options.DeleteDataInTableOnTeardown(table.Identifier.QualifiedName);
+        }
+    }
+
+    public override ValueTask ApplyAsync(IDocumentOperations operations, IEvent e, CancellationToken cancellation)
+    {
+        if (e.Data is ReportFinished finished)
+        {
+            Add(operations, finished);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private static void Add(IDocumentOperations operations, ReportFinished finished)
+    {
+        var report = finished.Report;
+        operations.QueueSqlCommand(
+            """
+            with added as (
+                insert into reports.finished_reports
+                    (report_id, merchant_id, number, report_name, interval, source, file_format, records_amount,
+                     created_at, generated_at, finished_at, period_start, period_end, time_zone, file_size, sha256,
+                     expires_at, storage_key, block_size, block_digests)
+                values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                on conflict (report_id) do nothing
+                returning merchant_id, created_at, interval, source)
+            insert into reports.finished_report_days as d (merchant_id, day, interval, source, n)
+            select merchant_id, (created_at at time zone 'UTC')::date, interval, source, 1 from added
+            on conflict (merchant_id, day, interval, source) do update set n = d.n + 1
+            """,
+            finished.ReportId,
+            finished.MerchantId,
+            report.Number,
+            report.Name,
+            report.Interval.Word(),
+            report.Source.Word(),
+            report.Format.Word(),
+            finished.Records,
+            report.RequestedAt.UtcDateTime,
+            finished.GeneratedAt.UtcDateTime,
+            finished.FinishedAt.UtcDateTime,
+            report.Period.Start.UtcDateTime,
+            report.Period.End.UtcDateTime,
+            report.Period.TimeZone,
+            finished.FileSize,
+            Convert.FromHexString(finished.Sha256),
+            finished.ExpiresAt.UtcDateTime,
+            finished.StorageKey,
+            finished.Blocks.Size,
+            finished.Blocks.Digests);
+    }
+
+    private static Table Rows()
+    {
+        var rows = new Table("reports.finished_reports");
+        rows.AddColumn("report_id", "uuid").AsPrimaryKey();
+        rows.AddColumn("merchant_id", "uuid").NotNull();
+        rows.AddColumn("number", "bigint").NotNull();
+        rows.AddColumn("report_name", "text").NotNull();
+        rows.AddColumn("interval", "text").NotNull();
+        rows.AddColumn("source", "text").NotNull();
+        rows.AddColumn("file_format", "text").NotNull();
+        rows.AddColumn("records_amount", "bigint").NotNull();
+        rows.AddColumn("created_at", "timestamptz").NotNull();
+        rows.AddColumn("generated_at", "timestamptz").NotNull();
+        rows.AddColumn("finished_at", "timestamptz").NotNull();
+        rows.AddColumn("period_start", "timestamptz").NotNull();
+        rows.AddColumn("period_end", "timestamptz").NotNull();
+        rows.AddColumn("time_zone", "text").NotNull();
+        rows.AddColumn("file_size", "bigint").NotNull();
+        rows.AddColumn("sha256", "bytea").NotNull();
+        rows.AddColumn("expires_at", "timestamptz").NotNull();
+        rows.AddColumn("storage_key", "text").NotNull();
+        rows.AddColumn("block_size", "integer").NotNull();
+        rows.AddColumn("block_digests", "bytea").NotNull();
+        rows.Indexes.Add(new IndexDefinition("finished_reports_list")
+        {
+            Columns = ["merchant_id", "created_at", "report_id"],
+            IncludeColumns = ["interval", "source"],
+        });
+        rows.Indexes.Add(new IndexDefinition("finished_reports_number") { Columns = ["number"], IsUnique = true });
+        return rows;
+    }
+
+    private static Table Days()
+    {
+        var days = new Table("reports.finished_report_days");
+        days.AddColumn("merchant_id", "uuid").AsPrimaryKey();
+        days.AddColumn("day", "date").AsPrimaryKey();
+        days.AddColumn("interval", "text").AsPrimaryKey();
+        days.AddColumn("source", "text").AsPrimaryKey();
+        days.AddColumn("n", "bigint").NotNull();
+        return days;
+    }
+}

@@ -1,0 +1,40 @@
+using FluentValidation;
+using JasperFx.Events.Projections;
+using Marten;
+using Microsoft.Extensions.DependencyInjection;
+using Weasel.Postgresql;
+
+[assembly: JasperFx.JasperFxAssembly]
+
+namespace Reports.Lifecycle;
+
+/// <summary>Requests, generation, verification, and the read model of every request.</summary>
+public static class LifecycleModule
+{
+    /// <summary>Adds what the module needs.</summary>
+    /// <param name="services">The services of the host.</param>
+    /// <returns>The same services.</returns>
+    public static IServiceCollection AddLifecycle(this IServiceCollection services)
+    {
+        services.AddSingleton<LifecycleStore>();
+        services.AddSingleton<Grants>();
+        services.AddSingleton(s => new GrantOpener(s.GetRequiredService<Grants>()));
+        services.AddSingleton(s => new ReportVerifier(
+            s.GetRequiredService<Storage.ReportFiles>(),
+            s.GetRequiredService<LifecycleStore>(),
+            s.GetRequiredService<TimeProvider>()));
+        services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining(typeof(LifecycleModule)));
+        services.AddValidatorsFromAssemblyContaining(
+            typeof(LifecycleModule), ServiceLifetime.Singleton, includeInternalTypes: true);
+        return services;
+    }
+
+    /// <summary>Adds the module's projections and sequence to the event store.</summary>
+    /// <param name="options">The options of the store.</param>
+    public static void Configure(StoreOptions options)
+    {
+        options.Projections.Add(new ReportFold(), ProjectionLifecycle.Live);
+        options.Projections.Add(new RequestsProjection(), ProjectionLifecycle.Inline);
+        options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.report_number"));
+    }
+}
