@@ -1,0 +1,117 @@
+using JasperFx;
+using JasperFx.Events;
+using JasperFx.MultiTenancy;
+using Marten;
+using Npgsql;
+using Reports.Access;
+using Reports.BuildingBlocks;
+using Reports.Contracts;
+using Reports.Delivery;
+using Reports.Lifecycle;
+using Wolverine.Marten;
+using Wolverine.Runtime;
+
+namespace Reports.Host;
+
+/// <summary>The event store: Marten on one PostgreSQL, a tenant for each merchant (<c>docs/adr/0003-one-event-store.md</c>).</summary>
+internal static class EventStore
+{
+    public static void AddEventStore(this IServiceCollection services, Settings settings)
+    {
+        services.AddSingleton(_ => DataSource(settings.Database));
+        services.AddMarten(options => Configure(options, settings))
+            .UseNpgsqlDataSource()
+            .IntegrateWithWolverine(wolverine =>
+            {
+                wolverine.MessageStorageSchemaName = "wolverine";
+                wolverine.UseWolverineManagedEventSubscriptionDistribution = true;
+            })
+            .BuildSessionsWith<TenantSessions>(ServiceLifetime.Scoped);
+
+        // The outbox does not hand its session's tenant on to the messages by itself.
+        services.AddScoped<IMartenOutbox, TenantOutbox>();
+    }
+
+    private static NpgsqlDataSource DataSource(string connectionString)
+    {
+        var given = new NpgsqlConnectionStringBuilder(connectionString);
+        var builder = new NpgsqlDataSourceBuilder(connectionString);
+        builder.ConnectionStringBuilder.ApplicationName = given.ApplicationName ?? "reports";
+        builder.ConnectionStringBuilder.Timeout = Math.Min(given.Timeout, 5);
+        builder.ConnectionStringBuilder.CommandTimeout = Math.Min(given.CommandTimeout, 10);
+        return builder.Build();
+    }
+
+    private static void Configure(StoreOptions options, Settings settings)
+    {
+        options.DatabaseSchemaName = "reports";
+        options.Events.DatabaseSchemaName = "events";
+        options.AutoCreateSchemaObjects = settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
+        options.UseSystemTextJsonForSerialization(configure: json => ContractJson.Apply(json));
+
+        var events = options.Events;
+        events.StreamIdentity = StreamIdentity.AsGuid;
+        events.TenancyStyle = TenancyStyle.Conjoined;
+        options.Policies.AllDocumentsAreMultiTenanted();
+        options.Advanced.DefaultTenantUsageEnabled = false;
+        events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
+        events.UseMandatoryStreamTypeDeclaration = true;
+        events.EnableUniqueIndexOnEventId = true;
+        events.EnableEventTypeIndex = true;
+        events.UseExclusiveLockOnConcurrentAppends = true;
+        events.UseAdvisoryLockTransaction = true;
+        events.MetadataConfig.EnableAll();
+        events.MetadataConfig.UserNameEnabled = true;
+        foreach (var (name, type) in ContractNames.Events)
+        {
+            events.AddEventType(type);
+            events.MapEventType(type, name);
+        }
+
+        // An event that cannot be applied is not skipped: what it belongs to stops, loudly.
+        options.Projections.Errors.SkipApplyErrors = false;
+        options.Projections.Errors.SkipSerializationErrors = false;
+        options.Projections.Errors.SkipUnknownEvents = false;
+        options.OpenTelemetry.TrackConnections = Marten.Services.TrackLevel.Normal;
+        options.OpenTelemetry.TrackEventCounters();
+
+        AccessModule.Configure(options);
+        LifecycleModule.Configure(options);
+        DeliveryModule.Configure(options);
+    }
+}
+
+/// <summary>Opens sessions for the caller's tenant; events that are appended carry who and which request.</summary>
+public sealed class TenantSessions(IDocumentStore store, CurrentCaller current) : ISessionFactory
+{
+    /// <inheritdoc/>
+    public IQuerySession QuerySession() => store.QuerySession(Tenants.Name(current.Required.Tenant));
+
+    /// <inheritdoc/>
+    public IDocumentSession OpenSession()
+    {
+        var caller = current.Required;
+        var session = store.LightweightSession(Tenants.Name(caller.Tenant));
+        session.LastModifiedBy = caller.Actor.Id;
+        if (current.RequestId is { } request)
+        {
+            session.SetHeader("request_id", request);
+        }
+
+        return session;
+    }
+}
+
+/// <summary>An outbox whose messages travel with the tenant and the user of its session.</summary>
+public sealed class TenantOutbox : MartenOutbox
+{
+    /// <summary>Takes the scope's session.</summary>
+    /// <param name="runtime">The messaging runtime.</param>
+    /// <param name="session">The session whose commit sends the messages.</param>
+    public TenantOutbox(IWolverineRuntime runtime, IDocumentSession session)
+        : base(runtime, session)
+    {
+        TenantId = session.TenantId;
+        UserName = session.LastModifiedBy;
+    }
+}

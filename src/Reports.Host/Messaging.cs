@@ -1,0 +1,73 @@
+using System.Reflection;
+using JasperFx;
+using JasperFx.CodeGeneration;
+using Reports.Contracts;
+using Reports.Generator;
+using Reports.Lifecycle;
+using Wolverine;
+using Wolverine.ErrorHandling;
+using Wolverine.Util;
+
+namespace Reports.Host;
+
+/// <summary>Messages to and from generators: Wolverine with durable local queues, its storage beside the events.</summary>
+internal static class Messaging
+{
+    private static readonly TimeSpan[] Waits =
+        [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5)];
+
+    public static void Configure(WolverineOptions options, Settings settings)
+    {
+        options.ServiceName = "reports";
+        options.ApplicationAssembly = typeof(Messaging).Assembly;
+        options.CodeGeneration.TypeLoadMode = TypeLoadMode.Dynamic;
+        options.AutoBuildMessageStorageOnStartup =
+            settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
+
+        options.Discovery.IncludeAssembly(typeof(LifecycleModule).Assembly);
+        if (settings.GeneratesInProcess)
+        {
+            options.Discovery.IncludeAssembly(typeof(GenerateReportHandler).Assembly);
+        }
+
+        WolverineMessageNaming.InsertFirst<ContractMessageNaming>();
+        foreach (var type in ContractNames.Messages.Values)
+        {
+            options.RegisterMessageType(type);
+        }
+
+        options.UseSystemTextJsonForSerialization(json => ContractJson.Apply(json));
+        options.EnableRelayOfUserName = true;
+        options.EnvelopeIdGeneration = EnvelopeIdGeneration.GuidV7;
+        options.MultipleHandlerBehavior = MultipleHandlerBehavior.Separated;
+        options.UnknownMessageBehavior = UnknownMessageBehavior.DeadLetterQueue;
+        options.Durability.Mode = settings.IsSoloNode ? DurabilityMode.Solo : DurabilityMode.Balanced;
+        options.Durability.MessageIdentity = MessageIdentity.IdAndDestination;
+        options.Durability.KeepAfterMessageHandling = TimeSpan.FromDays(1);
+        options.Durability.MessageStorageSchemaName = "wolverine";
+
+        options.Policies.AutoApplyTransactions();
+        options.Policies.UseDurableLocalQueues();
+        options.Policies.UseDurableInboxOnAllListeners();
+        options.Policies.UseDurableOutboxOnAllSendingEndpoints();
+        options.Policies.MessageSuccessLogLevel(LogLevel.Debug);
+
+        options.Policies.OnException<GrantRefusedException>().MoveToErrorQueue();
+        options.Policies.OnException<ReportNotYetKnownException>().ScheduleRetry(Waits);
+        options.Policies.OnException<ConcurrencyException>().RetryWithCooldown(
+            TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
+        options.Policies.OnException<Npgsql.NpgsqlException>().ScheduleRetry(Waits);
+        options.Policies.OnException<IOException>().ScheduleRetry(Waits);
+    }
+}
+
+/// <summary>Names messages as the contracts do, so that the contracts need no framework.</summary>
+public sealed class ContractMessageNaming : IMessageTypeNaming
+{
+    /// <inheritdoc/>
+    public bool TryDetermineName(Type messageType, out string messageTypeName)
+    {
+        messageTypeName = messageType.GetCustomAttribute<MessageNameAttribute>()?.Name ?? "";
+        return messageTypeName.Length > 0;
+    }
+}

@@ -1,0 +1,70 @@
+using Carter;
+using JasperFx;
+using MediatR;
+using Reports.Access;
+using Reports.BuildingBlocks;
+using Reports.Delivery;
+using Reports.Generator;
+using Reports.Lifecycle;
+using Reports.Storage;
+using Scalar.AspNetCore;
+using Wolverine;
+
+namespace Reports.Host;
+
+/// <summary>Puts the modules together into one program.</summary>
+internal static class ReportsHost
+{
+    public static WebApplicationBuilder Builder(string[] args)
+    {
+        var builder = WebApplication.CreateBuilder(args);
+        var settings = Settings.From(builder.Configuration);
+        var services = builder.Services;
+        services.AddSingleton(settings);
+        services.AddSingleton(settings.Keys);
+        services.AddSingleton<TimeProvider>(new MicrosecondClock());
+        services.AddSingleton(new PublicUrl(settings.PublicUrl));
+        services.AddSingleton(new ReportFiles(settings.StorageRoot));
+        services.AddTransient(typeof(IPipelineBehavior<,>), typeof(LogBehavior<,>));
+        services.AddTransient(typeof(IPipelineBehavior<,>), typeof(ValidationBehavior<,>));
+        services.AddScoped<Microsoft.AspNetCore.Authorization.IAuthorizationHandler, PermissionHandler>();
+
+        services.AddEventStore(settings);
+        services.AddAccess();
+        services.AddLifecycle();
+        DeliveryModule.AddDelivery(services, new DeliveryOptions(settings.TokenLifetime, settings.NodeLease));
+        services.AddReferenceGenerator(settings.Database);
+
+        services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());
+        services.AddExceptionHandler<ProblemHandling>();
+        services.AddProblemDetails();
+        services.AddHealth();
+        services.AddApiDescription();
+        services.AddTelemetry(builder.Configuration);
+        builder.Host.UseWolverine(options => Messaging.Configure(options, settings), ExtensionDiscovery.ManualOnly);
+        builder.Host.ApplyJasperFxExtensions();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        return builder;
+    }
+
+    public static WebApplication Build(WebApplicationBuilder builder)
+    {
+        var app = builder.Build();
+        app.Use(RequestHeaders.Apply);
+        app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
+        app.UseStatusCodePages(ProblemHandling.WriteBareStatus);
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.MapCarter();
+        app.MapHealth();
+        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        app.MapScalarApiReference("/reference").AllowAnonymous();
+        return app;
+    }
+
+    public static async Task<int> RunFrameworkCommandAsync(string[] args)
+    {
+        await using var app = Build(Builder([]));
+        return await app.RunJasperFxCommands(args);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using Reports.BuildingBlocks;
+
+namespace Reports.Host;
+
+/// <summary>The settings of the host, from configuration: section <c>Reports</c>, or <c>REPORTS__…</c> in the environment.</summary>
+internal sealed record Settings(
+    string Database,
+    string StorageRoot,
+    KeyRing Keys,
+    bool AppliesSchema,
+    string? PublicUrl,
+    TimeSpan TokenLifetime,
+    TimeSpan NodeLease,
+    bool IsSoloNode,
+    bool GeneratesInProcess,
+    string? ReadyFile)
+{
+    /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
+    public static Settings From(IConfiguration configuration)
+    {
+        var reports = configuration.GetSection("Reports");
+        return new Settings(
+            Required(reports, "Database"),
+            Required(reports, "Storage:Root"),
+            Keys(reports.GetSection("Keys")),
+            reports.GetValue("Schema:ApplyOnStart", false),
+            reports["PublicUrl"],
+            Positive(reports, "Tokens:Lifetime", TimeSpan.FromHours(1)),
+            Positive(reports, "Nodes:Lease", TimeSpan.FromSeconds(15)),
+            string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
+            reports.GetValue("Generator:InProcess", true),
+            reports["ReadyFile"]);
+    }
+
+    // A record prints its members, and two of these are secrets.
+    public override string ToString() => nameof(Settings);
+
+    private static KeyRing Keys(IConfigurationSection section)
+    {
+        var masters = section.GetSection("Master").GetChildren().ToDictionary(
+            key => int.TryParse(key.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var version)
+                ? version
+                : throw new SettingException(key.Path, "must be named by a version number"),
+            key => TryBase64(key.Value) ?? throw new SettingException(key.Path, "must be 32 bytes or more in base64"));
+        var current = section.GetValue<int?>("Current") ?? throw new SettingException($"{section.Path}:Current", "is missing");
+        try
+        {
+            return new KeyRing(current, masters);
+        }
+        catch (ArgumentException e)
+        {
+            throw new SettingException($"{section.Path}:Master", e.Message);
+        }
+    }
+
+    private static byte[]? TryBase64(string? text)
+    {
+        var bytes = new byte[text?.Length ?? 0];
+        return Convert.TryFromBase64String(text ?? "", bytes, out var length) ? bytes[..length] : null;
+    }
+
+    private static string Required(IConfigurationSection section, string name) =>
+        section[name] is { Length: > 0 } value ? value : throw new SettingException($"{section.Path}:{name}", "is missing");
+
+    private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard) => section[name] switch
+    {
+        null => standard,
+        { } text when TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero => span,
+        _ => throw new SettingException($"{section.Path}:{name}", "must be a duration above zero, such as 01:00:00"),
+    };
+}
+
+/// <summary>A setting is missing or unusable.</summary>
+internal sealed class SettingException(string path, string finding)
+    : Exception($"The setting {path} ({path.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant()} in the environment) {finding}.");

@@ -1,0 +1,39 @@
+using System.Diagnostics;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+
+namespace Reports.Host;
+
+/// <summary>
+/// Traces and metrics of ASP.NET Core, Npgsql, Marten, Wolverine and our own, sent by OTLP when
+/// <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> names a collector.
+/// </summary>
+internal static class Telemetry
+{
+    public static void AddTelemetry(this IServiceCollection services, IConfiguration configuration)
+    {
+        var telemetry = services.AddOpenTelemetry()
+            .WithTracing(tracing => tracing
+                .AddAspNetCoreInstrumentation(options => options.EnrichWithHttpRequest = WithoutToken)
+                .AddSource("Npgsql", "Marten", "Wolverine"))
+            .WithMetrics(metrics => metrics
+                .AddMeter(
+                    "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "Marten", "Wolverine*",
+                    "Reports.*")
+                .AddRuntimeInstrumentation());
+        if (configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 })
+        {
+            telemetry.UseOtlpExporter();
+        }
+    }
+
+    // The path of a download holds its token, and no token is ever written down.
+    internal static void WithoutToken(Activity activity, HttpRequest request)
+    {
+        if (request.Path.Value?.Contains("/files/", StringComparison.OrdinalIgnoreCase) == true)
+        {
+            activity.SetTag("url.path", "/b/api/v1/reports/files/{redacted}");
+        }
+    }
+}
