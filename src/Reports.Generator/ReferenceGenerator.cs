@@ -1,0 +1,95 @@
+using Reports.Contracts;
+using Reports.Contracts.Messages;
+using Reports.Generator.Files;
+using Reports.Storage;
+
+namespace Reports.Generator;
+
+/// <summary>
+/// Writes settlement reports from the transaction database. The same request over the same transactions gives the same
+/// bytes, so a second try replaces the file of the first by an equal one.
+/// </summary>
+/// <param name="database">Where the transactions are.</param>
+/// <param name="files">Where the reports go.</param>
+public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles files)
+{
+    /// <summary>The name and version that the answers carry.</summary>
+    public static string Name { get; } = "reports-generator/"
+        + typeof(ReferenceGenerator).Assembly.GetName().Version!.ToString(fieldCount: 3);
+
+    /// <summary>Writes one report's file below the granted prefix.</summary>
+    /// <param name="message">What is asked for.</param>
+    /// <param name="cancellation">Stops the work; nothing is left behind then.</param>
+    /// <returns>What was written.</returns>
+    /// <exception cref="GenerationRefusedException">The request can never be met.</exception>
+    /// <exception cref="IOException">The file cannot be written; another try may succeed.</exception>
+    /// <exception cref="System.Data.Common.DbException">The transactions cannot be read; another try may succeed.</exception>
+    public async Task<GenerationCompleted> GenerateAsync(GenerateReport message, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        if (message.Period.End <= message.Period.Start)
+        {
+            throw new GenerationRefusedException("invalid_period", "The period ends before it starts.");
+        }
+
+        var zone = ZoneOf(message.Period);
+        var fileName = FileName(message.Format);
+        await using var file = files.Create(Key(message.StoragePrefix, fileName));
+        await using var digest = new DigestStream(file.Stream);
+        var totals = new Totals();
+        await using (var writer = Writer(message, digest, zone))
+        {
+            var (start, end) = (message.Period.Start, message.Period.End);
+            await foreach (var transaction in database.ReadAsync(message.MerchantId, start, end, cancellation))
+            {
+                totals.Add(transaction);
+                await writer.WriteAsync(transaction, cancellation);
+            }
+
+            await writer.CompleteAsync(cancellation);
+        }
+
+        await file.CommitAsync(cancellation);
+        return new GenerationCompleted(
+            message.ReportId,
+            message.Attempt,
+            message.Grant,
+            Name,
+            fileName,
+            digest.Length,
+            digest.Sha256(),
+            totals.Records,
+            totals.ByCurrency());
+    }
+
+    private static string FileName(ReportFormat format) => format switch
+    {
+        ReportFormat.Csv => "report.csv",
+        ReportFormat.Xlsx => "report.xlsx",
+    };
+
+    private static IReportWriter Writer(GenerateReport message, Stream stream, TimeZoneInfo zone) =>
+        message.Format switch
+        {
+            ReportFormat.Csv => new CsvReportWriter(stream, zone, message.Layout.ByteOrderMark),
+            ReportFormat.Xlsx => new XlsxReportWriter(stream, zone, message.Layout.RightToLeft),
+        };
+
+    private static TimeZoneInfo ZoneOf(ReportPeriod period) =>
+        TimeZoneInfo.TryFindSystemTimeZoneById(period.TimeZone, out var zone)
+            ? zone
+            : throw new GenerationRefusedException(
+                "unknown_time_zone", $"The time zone '{period.TimeZone}' is not known.");
+
+    private static StorageKey Key(string prefix, string fileName)
+    {
+        try
+        {
+            return StorageKey.Below(prefix, fileName);
+        }
+        catch (FormatException)
+        {
+            throw new GenerationRefusedException("invalid_storage_prefix", "The storage prefix is not one.");
+        }
+    }
+}

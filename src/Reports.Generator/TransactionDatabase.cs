@@ -1,0 +1,116 @@
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace Reports.Generator;
+
+/// <summary>The settled transactions: the schema <c>transactions</c>, which nothing else reads or writes.</summary>
+/// <param name="dataSource">Its connections; disposed with this instance.</param>
+public sealed class TransactionDatabase(NpgsqlDataSource dataSource) : IAsyncDisposable, IDisposable
+{
+    /// <summary>Held while the schema is applied, so that two processes that start at once take turns.</summary>
+    private const long SchemaLock = 0x5265_706F_7274_0001;
+
+    // Ids are compared byte by byte: the order of a report must not depend on the collation of the database.
+    private const string Schema = """
+        create schema if not exists transactions;
+        create table if not exists transactions.transactions (
+            merchant_id     uuid not null,
+            id              text collate "C" not null,
+            occurred_at     timestamptz not null,
+            type            text not null check (type in ('payment', 'refund', 'void', 'fee')),
+            original_id     text collate "C",
+            order_reference text not null,
+            customer_name   text not null,
+            payment_method  text not null,
+            currency        text not null,
+            gross_amount    numeric(20,4) not null,
+            fee_amount      numeric(20,4) not null,
+            primary key (merchant_id, id)
+        );
+        create index if not exists transactions_by_time
+            on transactions.transactions (merchant_id, occurred_at, id);
+        """;
+
+    /// <summary>Creates what is missing of the schema; harmless when nothing is.</summary>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <returns>A task that ends when the schema stands.</returns>
+    /// <exception cref="NpgsqlException">The database cannot be reached, or the role may not create the schema.</exception>
+    public async Task ApplySchemaAsync(CancellationToken cancellation)
+    {
+        await using var connection = await dataSource.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await LockAsync(connection, SchemaLock, cancellation);
+        await using var command = new NpgsqlCommand(Schema, connection);
+        await command.ExecuteNonQueryAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+    }
+
+    /// <summary>Whether a merchant has any transaction.</summary>
+    /// <param name="merchantId">The merchant.</param>
+    /// <param name="cancellation">Stops the query.</param>
+    /// <returns>True when there is at least one.</returns>
+    /// <exception cref="NpgsqlException">The database cannot be reached, or the schema is missing.</exception>
+    public async Task<bool> HasTransactionsAsync(Guid merchantId, CancellationToken cancellation)
+    {
+        await using var command = dataSource.CreateCommand(
+            "select exists (select from transactions.transactions where merchant_id = $1)");
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchantId });
+        return (bool)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => dataSource.DisposeAsync();
+
+    /// <inheritdoc/>
+    public void Dispose() => dataSource.Dispose();
+
+    internal ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellation) =>
+        dataSource.OpenConnectionAsync(cancellation);
+
+    /// <summary>Waits for an advisory lock that the end of the transaction gives back.</summary>
+    internal static async Task LockAsync(NpgsqlConnection connection, long key, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand("select pg_advisory_xact_lock($1)", connection);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = key });
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    /// <summary>
+    /// A merchant's transactions from <paramref name="start"/> until before <paramref name="end"/>, by time and id, row
+    /// by row from the connection: one statement, hence one snapshot, and never the whole period in memory.
+    /// </summary>
+    internal async IAsyncEnumerable<Transaction> ReadAsync(
+        Guid merchantId,
+        DateTimeOffset start,
+        DateTimeOffset end,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await using var command = dataSource.CreateCommand("""
+            select id, occurred_at, type, original_id, order_reference, customer_name, payment_method, currency,
+                   gross_amount, fee_amount
+              from transactions.transactions
+             where merchant_id = $1 and occurred_at >= $2 and occurred_at < $3
+             order by occurred_at, id
+            """);
+        command.CommandTimeout = 0; // The caller's token limits the time; a long report is no failure.
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchantId });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = start.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = end.UtcDateTime });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        while (await reader.ReadAsync(cancellation))
+        {
+            yield return new Transaction(
+                reader.GetString(0),
+                merchantId,
+                new DateTimeOffset(reader.GetDateTime(1)),
+                TransactionTypes.Parse(reader.GetString(2))!.Value,
+                reader.IsDBNull(3) ? null : reader.GetString(3),
+                reader.GetString(4),
+                reader.GetString(5),
+                reader.GetString(6),
+                reader.GetString(7),
+                reader.GetDecimal(8),
+                reader.GetDecimal(9));
+        }
+    }
+}
