@@ -72,7 +72,7 @@ internal static class EventStore
         options.Projections.Errors.SkipApplyErrors = false;
         options.Projections.Errors.SkipSerializationErrors = false;
         options.Projections.Errors.SkipUnknownEvents = false;
-        options.OpenTelemetry.TrackConnections = Marten.Services.TrackLevel.Normal;
+        options.OpenTelemetry.TrackConnections = JasperFx.OpenTelemetry.TrackLevel.Normal;
         options.OpenTelemetry.TrackEventCounters();
 
         AccessModule.Configure(options);

@@ -32,7 +32,7 @@ internal static class ReportsHost
         services.AddEventStore(settings);
         services.AddAccess();
         services.AddLifecycle();
-        DeliveryModule.AddDelivery(services, new DeliveryOptions(settings.TokenLifetime, settings.NodeLease));
+        DeliveryModule.AddDelivery(services, new Delivery.DeliveryOptions(settings.TokenLifetime, settings.NodeLease));
         services.AddReferenceGenerator(settings.Database);
 
         services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());

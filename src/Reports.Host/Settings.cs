@@ -23,7 +23,7 @@ internal sealed record Settings(
         return new Settings(
             Required(reports, "Database"),
             Required(reports, "Storage:Root"),
-            Keys(reports.GetSection("Keys")),
+            ReadKeys(reports.GetSection("Keys")),
             reports.GetValue("Schema:ApplyOnStart", false),
             reports["PublicUrl"],
             Positive(reports, "Tokens:Lifetime", TimeSpan.FromHours(1)),
@@ -36,7 +36,7 @@ internal sealed record Settings(
     // A record prints its members, and two of these are secrets.
     public override string ToString() => nameof(Settings);
 
-    private static KeyRing Keys(IConfigurationSection section)
+    private static KeyRing ReadKeys(IConfigurationSection section)
     {
         var masters = section.GetSection("Master").GetChildren().ToDictionary(
             key => int.TryParse(key.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var version)

@@ -1,0 +1,59 @@
+using System.Security.Cryptography;
+using MediatR;
+using Npgsql;
+using Reports.BuildingBlocks;
+
+namespace Reports.Host.Commands;
+
+/// <summary>Runs a command with the services of the host, but without its web server.</summary>
+internal static class Instance
+{
+    private const int Failed = 1;
+
+    /// <summary>Runs some work; what goes wrong is told in one sentence.</summary>
+    public static async Task<int> RunAsync(Func<IServiceProvider, Task> work, bool appliesSchema = false)
+    {
+        try
+        {
+            var builder = ReportsHost.Builder(
+                ["--Reports:Nodes:Mode=Balanced", .. (string[])(appliesSchema ? ["--Reports:Schema:ApplyOnStart=true"] : [])]);
+            builder.Logging.SetMinimumLevel(LogLevel.Warning);
+            builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+            await using var app = ReportsHost.Build(builder);
+            await work(app.Services);
+            return 0;
+        }
+        catch (ProblemException e)
+        {
+            await Console.Error.WriteLineAsync(e.Problem.Detail ?? e.Problem.Message);
+            return Failed;
+        }
+        catch (Exception e) when (e is SettingException or NpgsqlException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync(e is NpgsqlException ? $"The database does not answer: {e.Message}" : e.Message);
+            return Failed;
+        }
+    }
+
+    /// <summary>Sends one request on behalf of an operator.</summary>
+    public static Task<int> SendAsync<TResult>(
+        Guid? tenant, IRequest<TResult> request, Action<TResult> print, CancellationToken cancellation) =>
+        RunAsync(async services => print(await services.SendAsync(tenant, request, cancellation)));
+
+    /// <summary>Sends one request in a scope of its own, as an operator of a tenant or of the platform.</summary>
+    public static async Task<TResult> SendAsync<TResult>(
+        this IServiceProvider services, Guid? tenant, IRequest<TResult> request, CancellationToken cancellation)
+    {
+        await using var scope = services.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<CurrentCaller>().Caller = Caller.Operator(tenant);
+        return await scope.ServiceProvider.GetRequiredService<ISender>().Send(request, cancellation);
+    }
+}
+
+/// <summary>Makes up passwords.</summary>
+internal static class Passwords
+{
+    private const string Alphabet = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+    public static string Generate() => RandomNumberGenerator.GetString(Alphabet, 24);
+}

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Npgsql;
+
+namespace Reports.Host.Commands;
+
+/// <summary>Runs the service.</summary>
+internal static class ServeCommand
+{
+    public static Command Build()
+    {
+        var demo = new Option<bool>("--demo") { Description = "Register demo merchants and have reports made for them" };
+        var env = new Option<string>("--demo-env")
+        {
+            Description = "The file that keeps the demo's keys", DefaultValueFactory = _ => ".local/demo.env",
+        };
+        var command = new Command("serve", "Run the service") { demo, env };
+        command.SetAction((parsed, cancellation) =>
+            RunAsync(parsed.GetValue(demo) ? parsed.GetValue(env) : null, cancellation));
+        return command;
+    }
+
+    public static Command OpenApi()
+    {
+        var command = new Command("openapi", "Print the OpenAPI document");
+        command.SetAction((_, cancellation) => Instance.RunAsync(async services =>
+            Console.WriteLine(await ApiDescription.TextAsync(services, cancellation))));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string? demoEnv, CancellationToken cancellation)
+    {
+        try
+        {
+            var builder = ReportsHost.Builder([]);
+            if (demoEnv is not null)
+            {
+                builder.Logging.SetMinimumLevel(LogLevel.Warning);
+                builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
+                builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+            }
+
+            await using var app = ReportsHost.Build(builder);
+            await ServeAsync(app, demoEnv, cancellation);
+            return 0;
+        }
+        catch (Exception e) when (e is SettingException or NpgsqlException or IOException)
+        {
+            await Console.Error.WriteLineAsync(e is NpgsqlException ? $"The database does not answer: {e.Message}" : e.Message);
+            return 1;
+        }
+    }
+
+    private static async Task ServeAsync(WebApplication app, string? demoEnv, CancellationToken cancellation)
+    {
+        var settings = app.Services.GetRequiredService<Settings>();
+        if (settings.AppliesSchema)
+        {
+            await Schema.ApplyAsync(app.Services, cancellation);
+        }
+
+        await app.StartAsync(cancellation);
+        try
+        {
+            if (demoEnv is not null)
+            {
+                using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
+                    cancellation, app.Lifetime.ApplicationStopping);
+                await Demo.RunAsync(app, Address(app), demoEnv, stopping.Token);
+            }
+
+            if (settings.ReadyFile is { } ready)
+            {
+                await File.WriteAllTextAsync(ready, Address(app), cancellation);
+                app.Lifetime.ApplicationStopping.Register(() => File.Delete(ready));
+            }
+
+            await app.WaitForShutdownAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            await app.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private static string Address(WebApplication app) =>
+        app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+}

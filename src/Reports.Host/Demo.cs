@@ -1,0 +1,252 @@
+using System.Globalization;
+using System.IO.Pipelines;
+using Npgsql;
+using Reports.Access;
+using Reports.Contracts;
+using Reports.Generator;
+using Reports.Host.Commands;
+using Reports.Lifecycle;
+using Spectre.Console;
+
+namespace Reports.Host;
+
+/// <summary>
+/// Three merchants with keys, users, transactions and finished reports, to try the service with. Each step is skipped
+/// where its result is there already, so a second run, or one after a kill, goes on from where the first ended.
+/// </summary>
+internal static class Demo
+{
+    private const string ViewReport = "report.can_view_report";
+
+    public static async Task RunAsync(WebApplication app, string url, string envFile, CancellationToken cancellation)
+    {
+        var services = app.Services;
+        var env = DemoEnvironment.Read(envFile);
+        env["REPORTS_URL"] = url;
+        if (app.Configuration["Reports:Demo:DatabaseUrl"] is { } database)
+        {
+            env["REPORTS_DATABASE_URL"] = database;
+        }
+
+        var merchants = new List<SampleMerchant>();
+        foreach (var (sample, index) in SampleTransactions.DefaultMerchants.Select((m, i) => (m, i)))
+        {
+            var name = index == 0 ? "REPORTS_MERCHANT" : $"REPORTS_MERCHANT_{index + 1}";
+            if (!env.TryGetValue(name, out var id))
+            {
+                var command = new RegisterMerchant.Command(sample.Name, sample.TimeZone);
+                id = env[name] = (await services.SendAsync(null, command, cancellation)).ToString();
+            }
+
+            merchants.Add(sample with { Id = Guid.Parse(id) });
+        }
+
+        DemoEnvironment.Write(envFile, env);
+        await IssueCredentialsAsync(services, env, envFile, merchants, cancellation);
+        await AnsiConsole.Progress()
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+            .StartAsync(async progress =>
+            {
+                await ImportAsync(services, merchants, progress, cancellation);
+                await RequestAsync(services, merchants, progress, cancellation);
+            });
+        DemoEnvironment.Print(env, envFile);
+    }
+
+    private static async Task IssueCredentialsAsync(
+        IServiceProvider services,
+        SortedDictionary<string, string> env,
+        string envFile,
+        List<SampleMerchant> merchants,
+        CancellationToken cancellation)
+    {
+        async Task KeyAsync(string name, Guid? merchant, bool isAuditor)
+        {
+            if (!env.ContainsKey(name))
+            {
+                var issued = await services.SendAsync(merchant, new IssueApiKey.Command(isAuditor, IsLive: false), cancellation);
+                env[name] = issued.Key;
+                DemoEnvironment.Write(envFile, env);
+            }
+        }
+
+        async Task UserAsync(string name, string password, string userName, string[] permissions, bool isSuperuser)
+        {
+            if (!env.ContainsKey(password))
+            {
+                var chosen = Passwords.Generate();
+                var command = new RegisterUser.Command(userName, chosen, permissions, isSuperuser);
+                await services.SendAsync(merchants[0].Id, command, cancellation);
+                (env[name], env[password]) = (userName, chosen);
+                DemoEnvironment.Write(envFile, env);
+            }
+        }
+
+        await KeyAsync("REPORTS_API_KEY", merchants[0].Id, isAuditor: false);
+        await KeyAsync("REPORTS_API_KEY_2", merchants[1].Id, isAuditor: false);
+        await KeyAsync("REPORTS_API_KEY_3", merchants[2].Id, isAuditor: false);
+        await KeyAsync("REPORTS_AUDITOR_KEY", null, isAuditor: true);
+        await UserAsync("REPORTS_USER", "REPORTS_PASSWORD", "finance", [ViewReport], isSuperuser: false);
+        await UserAsync("REPORTS_USER_WITHOUT", "REPORTS_PASSWORD_WITHOUT", "guest", [], isSuperuser: false);
+        await UserAsync("REPORTS_SUPERUSER", "REPORTS_SUPERUSER_PASSWORD", "owner", [], isSuperuser: true);
+    }
+
+    private static async Task ImportAsync(
+        IServiceProvider services, List<SampleMerchant> merchants, ProgressContext progress, CancellationToken cancellation)
+    {
+        var database = services.GetRequiredService<TransactionDatabase>();
+        if (await database.HasTransactionsAsync(merchants[0].Id, cancellation))
+        {
+            return;
+        }
+
+        var task = progress.AddTask("Importing sample transactions", maxValue: SampleTransactions.DefaultCount);
+        var today = DateOnly.FromDateTime(services.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime);
+        var pipe = new Pipe();
+        var writing = Task.Run(
+            async () =>
+            {
+                await using var stream = pipe.Writer.AsStream();
+                await SampleTransactions.WriteAsync(stream, merchants, today.AddDays(1), cancellation: cancellation);
+            },
+            cancellation);
+        await using var reading = pipe.Reader.AsStream();
+        var result = await services.GetRequiredService<TransactionImport>().ImportAsync(
+            reading, new Progress<ImportProgress>(p => task.Value = p.RowsRead), cancellation);
+        await writing;
+        task.Value = result.Succeeded
+            ? task.MaxValue
+            : throw new InvalidOperationException($"The sample transactions are wrong: {result.Errors[0]}");
+    }
+
+    private static async Task RequestAsync(
+        IServiceProvider services, List<SampleMerchant> merchants, ProgressContext progress, CancellationToken cancellation)
+    {
+        var database = services.GetRequiredService<NpgsqlDataSource>();
+        var there = await RequestedAsync(database, merchants, cancellation);
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var missing = merchants
+            .SelectMany(m => Wanted(m, now).Select(wanted => (Merchant: m.Id, Wanted: wanted)))
+            .Where(_ => there.Total == 0)
+            .ToList();
+        foreach (var (merchant, wanted) in missing)
+        {
+            await services.SendAsync(merchant, wanted, cancellation);
+        }
+
+        var all = there.Total + missing.Count;
+        var task = progress.AddTask("Generating reports", maxValue: all);
+        while (!task.IsFinished)
+        {
+            there = await RequestedAsync(database, merchants, cancellation);
+            task.Value = there.Ended;
+            if (there.Ended < all)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation);
+            }
+        }
+    }
+
+    private static async Task<(long Total, long Ended)> RequestedAsync(
+        NpgsqlDataSource database, List<SampleMerchant> merchants, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            """
+            select count(*), count(*) filter (where status in ('finished', 'failed'))
+            from reports.report_requests where merchant_id = any($1)
+            """);
+        command.Parameters.AddWithValue(merchants.Select(m => m.Id).ToArray());
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        await row.ReadAsync(cancellation);
+        return (row.GetInt64(0), row.GetInt64(1));
+    }
+
+    // What schedules would have made by now, and two reports that somebody asked for.
+    private static IEnumerable<RequestReport.Command> Wanted(SampleMerchant merchant, DateTimeOffset now)
+    {
+        var zone = TimeZoneInfo.FindSystemTimeZoneById(merchant.TimeZone);
+        var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(now, zone).DateTime);
+        var monday = today.AddDays(-(((int)today.DayOfWeek + 6) % 7));
+        var month = new DateOnly(today.Year, today.Month, 1);
+        RequestReport.Command Auto(ReportInterval interval, ReportFormat format, DateOnly day) =>
+            new(interval, ReportSource.Auto, format, day);
+
+        yield return Auto(ReportInterval.Yearly, ReportFormat.Csv, month.AddYears(-1));
+        for (var i = 6; i >= 1; i--)
+        {
+            yield return Auto(ReportInterval.Monthly, ReportFormat.Xlsx, month.AddMonths(-i));
+        }
+
+        for (var i = 4; i >= 1; i--)
+        {
+            yield return Auto(ReportInterval.Weekly, ReportFormat.Csv, monday.AddDays(-7 * i));
+        }
+
+        for (var i = 14; i >= 1; i--)
+        {
+            yield return Auto(ReportInterval.Daily, ReportFormat.Csv, today.AddDays(-i));
+        }
+
+        yield return new(
+            ReportInterval.Custom, ReportSource.Manual, ReportFormat.Xlsx, today.AddDays(-45), today.AddDays(-16),
+            Layout: new ReportLayout(RightToLeft: true));
+        yield return new(
+            ReportInterval.Custom, ReportSource.Manual, ReportFormat.Csv, today.AddDays(-90), today.AddDays(-1),
+            Layout: new ReportLayout(ByteOrderMark: true));
+    }
+}
+
+/// <summary>The file that keeps addresses and keys of the demo for shells to read.</summary>
+internal static class DemoEnvironment
+{
+    public static SortedDictionary<string, string> Read(string file)
+    {
+        var lines = File.Exists(file) ? File.ReadAllLines(file) : [];
+        return new(
+            lines.Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(p => p[0], p => p[1]),
+            StringComparer.Ordinal);
+    }
+
+    public static void Write(string file, SortedDictionary<string, string> env)
+    {
+        var partial = file + ".partial";
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using (var writer = new StreamWriter(partial, options))
+        {
+            foreach (var (name, value) in env)
+            {
+                writer.WriteLine($"{name}={value}");
+            }
+        }
+
+        File.Move(partial, file, overwrite: true);
+    }
+
+    public static void Print(SortedDictionary<string, string> env, string file)
+    {
+        var (url, key) = (env["REPORTS_URL"], env["REPORTS_API_KEY"]);
+        var list = $"{url}/b/api/v1/reports/files/";
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
+
+            Reports is ready at {url}
+              Reference   {url}/reference
+              OpenAPI     {url}/openapi/v1.json
+              API key     {key}
+              Another     {env["REPORTS_API_KEY_2"]}   (a second merchant's)
+              User        {env["REPORTS_USER"]} / {env["REPORTS_PASSWORD"]}
+              No rights   {env["REPORTS_USER_WITHOUT"]} / {env["REPORTS_PASSWORD_WITHOUT"]}
+              Superuser   {env["REPORTS_SUPERUSER"]} / {env["REPORTS_SUPERUSER_PASSWORD"]}
+              Auditor     {env["REPORTS_AUDITOR_KEY"]}
+            All of this is in {file}. Try:
+
+              curl -s -H 'Api-Key: {key}' '{list}?limit=3'
+              curl -s -u '{env["REPORTS_USER"]}:{env["REPORTS_PASSWORD"]}' '{list}?interval=monthly'
+              curl -s -OJ -H 'Api-Key: {key}' "$(curl -s -H 'Api-Key: {key}' '{list}?limit=1' | grep -o 'http[^"]*/download/' | head -n 1)"
+            """));
+    }
+}
