@@ -26,7 +26,11 @@ public static class AccessModule
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining(typeof(AccessModule)));
         services.AddValidatorsFromAssemblyContaining(
             typeof(AccessModule), ServiceLifetime.Singleton, includeInternalTypes: true);
-        services.AddAuthentication(CredentialAuthentication.Name)
+
+        // The core only: no cookie is ever made, so there is no need for the keys that protect one.
+        services.AddAuthenticationCore(options => options.DefaultScheme = CredentialAuthentication.Name);
+        services.AddWebEncoders();
+        new AuthenticationBuilder(services)
             .AddScheme<AuthenticationSchemeOptions, CredentialAuthentication>(CredentialAuthentication.Name, null);
         services.AddAuthorization();
         return services;

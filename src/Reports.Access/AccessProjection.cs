@@ -1,3 +1,4 @@
+using System.Globalization;
 using JasperFx.Events;
 using Marten;
 using Marten.Events.Projections;
@@ -81,14 +82,14 @@ internal sealed partial class AccessProjection : EventProjection
             """
             insert into reports.access_credentials
                 (credential_id, principal_id, principal_number, merchant_id, is_superuser, grants, expires_at)
-            values (?, ?, ?, nullif(?, '00000000-0000-0000-0000-000000000000'::uuid), ?, ?, nullif(?, 'infinity'::timestamptz))
+            values (?, ?, ?, nullif(?, '')::uuid, ?, ?, nullif(?, '')::timestamptz)
             on conflict (credential_id) do nothing
             """,
             credential,
             principal,
             number,
-            merchant ?? Guid.Empty,
+            merchant?.ToString() ?? "",
             isSuperuser,
             grants.ToArray(),
-            expiresAt?.UtcDateTime ?? DateTime.MaxValue);
+            expiresAt?.ToString("O", CultureInfo.InvariantCulture) ?? "");
 }

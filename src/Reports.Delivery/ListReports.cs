@@ -109,7 +109,7 @@ internal static class ListReports
             Single(parameters, "offset"));
         var page = await sender.Send(query, cancellation);
         return Results.Json(
-            presenter.Body(http, page, Link(http, query, page)), DeliveryJson.Default.ReportList);
+            presenter.Body(http, page, Link(http, query, page)), DeliveryJson.Plain.ReportList);
     }
 
     // Links keep what was sent. What was left to default is frozen, so that a walk sees one window.

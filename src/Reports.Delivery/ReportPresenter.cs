@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Reports.BuildingBlocks;
@@ -33,7 +35,15 @@ internal sealed record DownloadAction(string Method, string Url, DateTime Expire
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ReportList))]
-internal sealed partial class DeliveryJson : JsonSerializerContext;
+internal sealed partial class DeliveryJson : JsonSerializerContext
+{
+    /// <summary>Writes URLs and names as they are: the body is JSON, never part of a page.</summary>
+    public static DeliveryJson Plain { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
 
 /// <summary>Shows rows to the caller they belong to: ids sealed, download URLs minted, times in their zones.</summary>
 internal sealed class ReportPresenter(

@@ -20,7 +20,7 @@ internal static class Messaging
     {
         options.ServiceName = "reports";
         options.ApplicationAssembly = typeof(Messaging).Assembly;
-        options.CodeGeneration.TypeLoadMode = TypeLoadMode.Dynamic;
+        UseHandlerCode(options);
         options.AutoBuildMessageStorageOnStartup =
             settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
 
@@ -58,6 +58,18 @@ internal static class Messaging
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
         options.Policies.OnException<Npgsql.NpgsqlException>().ScheduleRetry(Waits);
         options.Policies.OnException<IOException>().ScheduleRetry(Waits);
+    }
+
+    // Release builds load the committed code of Internal/Generated; `build/codegen` writes it anew. Debug builds compile it
+    // when they start.
+    private static void UseHandlerCode(WolverineOptions options)
+    {
+#if DEBUG
+        options.CodeGeneration.TypeLoadMode = TypeLoadMode.Dynamic;
+        options.UseRuntimeCompilation();
+#else
+        options.CodeGeneration.TypeLoadMode = TypeLoadMode.Static;
+#endif
     }
 }
 

@@ -42,7 +42,6 @@ internal static class ReportsHost
         services.AddApiDescription();
         services.AddTelemetry(builder.Configuration);
         builder.Host.UseWolverine(options => Messaging.Configure(options, settings), ExtensionDiscovery.ManualOnly);
-        builder.Host.ApplyJasperFxExtensions();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         return builder;
     }
@@ -64,7 +63,9 @@ internal static class ReportsHost
 
     public static async Task<int> RunFrameworkCommandAsync(string[] args)
     {
-        await using var app = Build(Builder([]));
+        var builder = Builder([]);
+        builder.Host.ApplyJasperFxExtensions();
+        await using var app = Build(builder);
         return await app.RunJasperFxCommands(args);
     }
 }

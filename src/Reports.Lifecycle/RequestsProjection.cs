@@ -77,7 +77,7 @@ internal sealed partial class RequestsProjection : EventProjection
             case ReportFinished f:
                 operations.QueueSqlCommand(
                     "update reports.report_requests set status = 'finished', ended_at = ? where report_id = ?",
-                    f.FinishedAt.UtcDateTime, f.ReportId);
+                    f.FinishedAt.ToUniversalTime(), f.ReportId);
                 break;
             case ReportGenerationFailed f:
                 operations.QueueSqlCommand(
@@ -86,7 +86,7 @@ internal sealed partial class RequestsProjection : EventProjection
                         failure_code = ?, failure_message = ?, failure_retryable = ?
                     where report_id = ?
                     """,
-                    f.FailedAt.UtcDateTime, f.Attempt, f.Code, f.Message, f.Retryable, f.ReportId);
+                    f.FailedAt.ToUniversalTime(), f.Attempt, f.Code, f.Message, f.Retryable, f.ReportId);
                 break;
         }
 
@@ -111,9 +111,9 @@ internal sealed partial class RequestsProjection : EventProjection
             report.Interval.Word(),
             report.Source.Word(),
             report.Format.Word(),
-            report.Period.Start.UtcDateTime,
-            report.Period.End.UtcDateTime,
+            report.Period.Start.ToUniversalTime(),
+            report.Period.End.ToUniversalTime(),
             report.Period.TimeZone,
-            report.RequestedAt.UtcDateTime);
+            report.RequestedAt.ToUniversalTime());
     }
 }
