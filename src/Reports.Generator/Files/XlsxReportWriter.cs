@@ -26,6 +26,7 @@ internal sealed class XlsxReportWriter : IReportWriter
     private readonly int _rowsPerSheet;
     private StreamWriter? _sheet;
     private int _sheets;
+    private int _rowsOfSheet;
     private int _row;
 
     public XlsxReportWriter(Stream stream, TimeZoneInfo zone, bool rightToLeft, int rowsPerSheet = MostRowsOfASheet)
@@ -38,12 +39,13 @@ internal sealed class XlsxReportWriter : IReportWriter
 
     public async ValueTask WriteAsync(Transaction transaction, CancellationToken cancellation)
     {
-        if (_sheet is null || _row > _rowsPerSheet)
+        if (_sheet is null || _rowsOfSheet == _rowsPerSheet)
         {
             await StartSheetAsync(cancellation);
         }
 
         AppendRow(transaction);
+        _rowsOfSheet++;
         if (_rows.Length >= BufferedChars)
         {
             await FlushRowsAsync(cancellation);
@@ -79,7 +81,7 @@ internal sealed class XlsxReportWriter : IReportWriter
     {
         await EndSheetAsync(cancellation);
         _sheets++;
-        _row = 1;
+        (_row, _rowsOfSheet) = (1, 0);
         _sheet = await OpenAsync(XlsxParts.SheetPath(_sheets), cancellation);
         _rows.Append(XlsxParts.SheetStart(_rightToLeft, isFirst: _sheets == 1));
         StartRow();
