@@ -19,6 +19,8 @@ internal sealed class XlsxReportWriter : IReportWriter
     private static readonly DateTimeOffset EntryTime = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly DateTime DayZero = new(1899, 12, 30, 0, 0, 0, DateTimeKind.Unspecified);
 
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+
     private readonly StringBuilder _rows = new(BufferedChars + 4096);
     private readonly ZipArchive _zip;
     private readonly TimeZoneInfo _zone;
@@ -114,10 +116,9 @@ internal sealed class XlsxReportWriter : IReportWriter
 
     private async Task<StreamWriter> OpenAsync(string path, CancellationToken cancellation)
     {
-        var entry = _zip.CreateEntry(path, CompressionLevel.Fastest);
+        var entry = _zip.CreateEntry(path, CompressionLevel.Optimal);
         entry.LastWriteTime = EntryTime;
-        return new StreamWriter(
-            await entry.OpenAsync(cancellation), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), BufferedChars);
+        return new StreamWriter(await entry.OpenAsync(cancellation), Utf8, BufferedChars);
     }
 
     private void AppendRow(Transaction transaction)

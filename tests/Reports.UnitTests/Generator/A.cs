@@ -13,12 +13,16 @@ internal static class A
     public static readonly string[] HostileTexts =
     [
         "=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠x", "a,b", "a\"b", "a\nb", "a\r\nb",
-        "", " x ", "عطور الديرة", "青空 𠮷 🏺", "<b>&amp;</b>", "_x000D_", "_x005F_x000D_", "__x0041_", "\u0001\u001F", "]]>", "\uFFFE",
-        "'=1", "''",
+        "", " x ", "عطور الديرة", "青空 𠮷 🏺", "<b>&amp;</b>", "_x000D_", "_x005F_x000D_", "__x0041_", "\u0001\u001F", "]]>",
+        "\uFFFE", "'=1", "''",
     ];
 
     public static Transaction Payment(
-        string currency = "KWD", decimal gross = 12.345m, decimal fee = -0.111m, string customer = "Omar Haddad", string id = "pay_1") =>
+        string currency = "KWD",
+        decimal gross = 12.345m,
+        decimal fee = -0.111m,
+        string customer = "Omar Haddad",
+        string id = "pay_1") =>
         new(
             id,
             Merchant,

@@ -1,4 +1,8 @@
 using System.Globalization;
+using System.Text;
+using DocumentFormat.OpenXml;
+using DocumentFormat.OpenXml.Packaging;
+using DocumentFormat.OpenXml.Validation;
 using FsCheck.Xunit;
 using Shouldly;
 using Xunit;
@@ -15,6 +19,18 @@ public class XlsxReportTests
         book.Rows(1).Count.ShouldBe(1);
         book.Rows(1)[0].Keys.ShouldBe(["A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K"]);
         book.Rows(1)[0]["K"].Text.ShouldBe("net_amount");
+    }
+
+    [Fact]
+    public async Task a_workbook_is_valid_by_the_schemas_of_office_open_xml()
+    {
+        var rows = A.HostileTexts.Select(text => A.Payment(customer: text)).ToArray();
+        using var file = new MemoryStream(await A.Xlsx(rightToLeft: true, rowsPerSheet: 10, rows));
+        using var document = SpreadsheetDocument.Open(file, isEditable: false);
+        document.WorkbookPart!.WorksheetParts.Count().ShouldBe(3);
+        new OpenXmlValidator(FileFormatVersions.Microsoft365).Validate(document, TestContext.Current.CancellationToken)
+            .Select(error => $"{error.Part?.Uri} {error.Path?.XPath}: {error.Description}")
+            .ShouldBeEmpty();
     }
 
     [Fact]
@@ -96,14 +112,15 @@ public class XlsxReportTests
     {
         var rows = Enumerable.Range(1, 5000).Select(n => A.Payment(id: $"pay_{n}")).ToArray();
         var first = await A.Xlsx(rightToLeft: true, rowsPerSheet: 2000, rows);
-        await Task.Delay(TimeSpan.FromSeconds(2.1), TestContext.Current.CancellationToken); // a zip archive's clock ticks every 2 s
+        // The clock of a zip archive ticks every two seconds.
+        await Task.Delay(TimeSpan.FromSeconds(2.1), TestContext.Current.CancellationToken);
         (await A.Xlsx(rightToLeft: true, rowsPerSheet: 2000, rows)).ShouldBe(first);
     }
 
     [Property(MaxTest = 300)]
     public void any_text_comes_back_as_it_was(string? text)
     {
-        var customer = System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text ?? ""));
+        var customer = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text ?? ""));
         var book = Workbook.Of(rightToLeft: false, A.Payment(customer: customer)).GetAwaiter().GetResult();
         var row = book.Rows(1)[1];
         (row.TryGetValue("F", out var cell) ? cell.Text : "").ShouldBe(customer);
