@@ -12,8 +12,9 @@ public sealed class TestDatabase : IAsyncLifetime
     private const string Variable = "REPORTS_TEST_DATABASE";
 
     private readonly string _name = $"t_{Guid.CreateVersion7():n}";
-    private readonly string _cluster = Environment.GetEnvironmentVariable(Variable)
-        ?? throw new InvalidOperationException(
+    private readonly string _cluster = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } cluster
+        ? cluster
+        : throw new InvalidOperationException(
             $"Set {Variable} to the connection string of a superuser of a private PostgreSQL cluster, "
             + "for example Host=127.0.0.1;Port=5432;Username=postgres;Database=postgres.");
 

@@ -99,7 +99,8 @@ internal static class XlsxParts
 
     private static string WorkbookRelationships(int sheets) => $"""
         {Declaration}<Relationships xmlns="{PackageLinks}">
-        {ForEach(sheets, n => $"""<Relationship Id="rId{n}" Type="{Links}/worksheet" Target="worksheets/sheet{n}.xml"/>""")}
+        {ForEach(sheets, n =>
+            $"""<Relationship Id="rId{n}" Type="{Links}/worksheet" Target="worksheets/sheet{n}.xml"/>""")}
         <Relationship Id="rIdStyles" Type="{Links}/styles" Target="styles.xml"/>
         </Relationships>
         """;

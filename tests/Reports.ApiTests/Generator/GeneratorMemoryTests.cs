@@ -41,7 +41,11 @@ public sealed class GeneratorMemoryTests(GeneratorFixture fixture) : IClassFixtu
         await using (var target = File.Create(path))
         {
             await SampleTransactions.WriteAsync(
-                target, merchants, new DateOnly(2026, 4, 1), count: Rows, cancellation: TestContext.Current.CancellationToken);
+                target,
+                merchants,
+                new DateOnly(2026, 4, 1),
+                count: Rows,
+                cancellation: TestContext.Current.CancellationToken);
         }
 
         await using var source = File.OpenRead(path);
@@ -80,7 +84,8 @@ public sealed class GeneratorMemoryTests(GeneratorFixture fixture) : IClassFixtu
         await using var command = fixture.DataSource.CreateCommand($"""
             insert into transactions.transactions
             select '{merchant}', 'pay_' || n, '2026-02-01T00:00:00+03:00'::timestamptz + n * interval '7 seconds',
-                   'payment', null, 'ORD-' || md5(n::text), 'Customer ' || md5((n * 7)::text), 'KNET', 'KWD', n * 0.001, -0.1
+                   'payment', null, 'ORD-' || md5(n::text), 'Customer ' || md5((n * 7)::text), 'KNET', 'KWD',
+                   n * 0.001, -0.1
               from generate_series(1, {Rows}) as n
             """);
         command.CommandTimeout = 0;

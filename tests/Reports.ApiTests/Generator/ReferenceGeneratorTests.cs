@@ -20,7 +20,8 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
     [InlineData(0, "Asia/Kuwait", "2026-02-01T00:00:00+03:00", "2026-03-01T00:00:00+03:00")]
     [InlineData(1, "Europe/Amsterdam", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00")]
     [InlineData(2, "Asia/Tokyo", "2025-01-01T00:00:00+09:00", "2026-01-01T00:00:00+09:00")]
-    public async Task a_csv_file_is_what_the_database_says_of_the_period(int merchant, string zone, string start, string end)
+    public async Task a_csv_file_is_what_the_database_says_of_the_period(
+        int merchant, string zone, string start, string end)
     {
         var request = GeneratorFixture.Request(fixture.Merchants[merchant], ReportFormat.Csv, start, end, zone);
         var answer = await GenerateAsync(request);
@@ -88,7 +89,9 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
             $"end,{merchant},2026-03-01T00:00:00+03:00,payment,,,,KNET,KWD,32,0")).Succeeded.ShouldBeTrue();
         var request = GeneratorFixture.Request(merchant);
         (await GenerateAsync(request)).Totals.ShouldBe([new ControlTotal("KWD", 4, 30, 0, 30)]);
-        Encoding.UTF8.GetString(fixture.FileOf(request, "report.csv")).Split("\r\n")[1..5].Select(line => line.Split(',')[0])
+        Encoding.UTF8.GetString(fixture.FileOf(request, "report.csv"))
+            .Split("\r\n")[1..5]
+            .Select(line => line.Split(',')[0])
             .ShouldBe(["first", "B-same-time", "a-same-time", "b-same-time"]);
     }
 
@@ -148,7 +151,11 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
         while (await reader.ReadAsync(TestContext.Current.CancellationToken))
         {
             totals.Add(new ControlTotal(
-                reader.GetString(0), reader.GetInt64(1), reader.GetDecimal(2), reader.GetDecimal(3), reader.GetDecimal(4)));
+                reader.GetString(0),
+                reader.GetInt64(1),
+                reader.GetDecimal(2),
+                reader.GetDecimal(3),
+                reader.GetDecimal(4)));
         }
 
         return totals;
@@ -168,7 +175,8 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
                   from transactions.transactions where merchant_id = $1 and occurred_at >= $2 and occurred_at < $3)
             select string_agg(concat_ws(',', pg_temp.cell(id), to_char(local, 'YYYY-MM-DD"T"HH24:MI:SS.MS')
                        || '+' || to_char(shift, 'HH24:MI'), type, coalesce(original_id, ''),
-                       pg_temp.cell(order_reference), pg_temp.cell(customer_name), pg_temp.cell(payment_method), currency,
+                       pg_temp.cell(order_reference), pg_temp.cell(customer_name), pg_temp.cell(payment_method),
+                       currency,
                        to_char(gross_amount, format), to_char(fee_amount, format),
                        to_char(gross_amount + fee_amount, format)) || E'\r\n', '' order by occurred_at, id)
               from rows

@@ -26,7 +26,8 @@ public sealed class TransactionImportTests(GeneratorFixture fixture) : IClassFix
         result.Succeeded.ShouldBeFalse();
         result.Inserted.ShouldBe(0);
         result.Errors.Single().ToString().ShouldBe(
-            "line 3, gross_amount \"1.2345\": expected a number with at most 3 decimals (KWD) and 15 digits before them, such as -12");
+            "line 3, gross_amount \"1.2345\": expected "
+            + "a number with at most 3 decimals (KWD) and 15 digits before them, such as -12");
         (await fixture.CountAsync(_merchant)).ShouldBe(0);
     }
 
@@ -84,7 +85,11 @@ public sealed class TransactionImportTests(GeneratorFixture fixture) : IClassFix
         var merchants = SampleTransactions.DefaultMerchants.Select(m => m with { Id = Guid.CreateVersion7() }).ToList();
         using var file = new MemoryStream();
         await SampleTransactions.WriteAsync(
-            file, merchants, new DateOnly(2026, 4, 1), count: 25_000, cancellation: TestContext.Current.CancellationToken);
+            file,
+            merchants,
+            new DateOnly(2026, 4, 1),
+            count: 25_000,
+            cancellation: TestContext.Current.CancellationToken);
         file.Position = 0;
         var progress = new List<long>();
         var result = await fixture.Import.ImportAsync(
@@ -108,7 +113,12 @@ public sealed class TransactionImportTests(GeneratorFixture fixture) : IClassFix
 
     private sealed class BrokenStream(byte[] bytes) : MemoryStream(bytes)
     {
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            await base.ReadAsync(buffer, cancellationToken) is > 0 and var read ? read : throw new IOException("broken");
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer,
+            CancellationToken cancellationToken = default)
+        {
+            var read = await base.ReadAsync(buffer, cancellationToken);
+            return read > 0 ? read : throw new IOException("broken");
+        }
     }
 }

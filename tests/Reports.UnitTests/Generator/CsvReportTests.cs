@@ -13,20 +13,24 @@ public class CsvReportTests
         "transaction_id,occurred_at,type,original_transaction_id,order_reference,customer_name,payment_method,currency,"
         + "gross_amount,fee_amount,net_amount\r\n";
 
+    private const string Row =
+        "pay_1,2026-03-01T00:30:15.250+03:00,payment,,ORD-1,Omar Haddad,KNET,KWD,12.345,-0.111,12.234";
+
     [Fact]
     public async Task a_report_without_rows_is_its_header() => (await A.CsvText()).ShouldBe(Header);
 
     [Fact]
     public async Task a_row_is_written_in_the_zone_of_the_report_with_the_decimals_of_its_currency() =>
         (await A.CsvText(A.Payment())).ShouldBe(
-            Header + "pay_1,2026-03-01T00:30:15.250+03:00,payment,,ORD-1,Omar Haddad,KNET,KWD,12.345,-0.111,12.234\r\n");
+            $"{Header}{Row}\r\n");
 
     [Theory]
     [InlineData("JPY", "1200", "-39", "1161")]
     [InlineData("USD", "1200.00", "-39.00", "1161.00")]
     [InlineData("BHD", "1200.000", "-39.000", "1161.000")]
     [InlineData("CLF", "1200.0000", "-39.0000", "1161.0000")]
-    public async Task an_amount_has_as_many_decimals_as_its_currency(string currency, string gross, string fee, string net) =>
+    public async Task an_amount_has_as_many_decimals_as_its_currency(
+        string currency, string gross, string fee, string net) =>
         (await A.CsvText(A.Payment(currency, 1200, -39))).ShouldEndWith($",{currency},{gross},{fee},{net}\r\n");
 
     [Fact]
@@ -73,7 +77,7 @@ public class CsvReportTests
         try
         {
             CultureInfo.CurrentCulture = new CultureInfo("ar-KW");
-            (await A.CsvText(A.Payment())).ShouldEndWith(",2026-03-01T00:30:15.250+03:00,payment,,ORD-1,Omar Haddad,KNET,KWD,12.345,-0.111,12.234\r\n");
+            (await A.CsvText(A.Payment())).ShouldBe($"{Header}{Row}\r\n");
         }
         finally
         {
@@ -85,7 +89,8 @@ public class CsvReportTests
     public async Task hostile_text_comes_back_as_it_was_but_for_the_apostrophe()
     {
         var rows = A.HostileTexts.Select(text => A.Payment(customer: text)).ToArray();
-        using var csv = CsvReader.Create(await A.Csv(byteOrderMark: true, rows), new CsvReaderOptions { Separator = ',' });
+        var file = await A.Csv(byteOrderMark: true, rows);
+        using var csv = CsvReader.Create(file, new CsvReaderOptions { Separator = ',' });
         foreach (var text in A.HostileTexts)
         {
             csv.Read().ShouldBeTrue();

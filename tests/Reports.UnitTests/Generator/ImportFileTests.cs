@@ -9,7 +9,8 @@ namespace Reports.UnitTests.Generator;
 public class ImportFileTests
 {
     private const string Merchant = "0198c5a2-7b1e-7c3d-9f00-1234567890ab";
-    private const string Good = $"pay_1,{Merchant},2026-03-01T09:15:30.250+03:00,payment,,ORD-1,Omar,KNET,KWD,12.345,-0.111";
+    private const string Good =
+        $"pay_1,{Merchant},2026-03-01T09:15:30.250+03:00,payment,,ORD-1,Omar,KNET,KWD,12.345,-0.111";
 
     [Fact]
     public async Task a_good_row_is_read_as_it_is()
@@ -57,7 +58,8 @@ public class ImportFileTests
     [InlineData("gross_amount", "1000000000000000", "15 digits")]
     [InlineData("gross_amount", "0", "more than 0 for a payment")]
     [InlineData("fee_amount", "0.5", "0 or less for a payment")]
-    public async Task a_wrong_value_is_told_by_line_and_column_with_what_is_expected(string column, string value, string expected)
+    public async Task a_wrong_value_is_told_by_line_and_column_with_what_is_expected(
+        string column, string value, string expected)
     {
         var (rows, errors) = await Read(Good, With(column, value));
         rows.Count.ShouldBe(1);

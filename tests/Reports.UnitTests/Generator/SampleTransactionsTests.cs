@@ -10,10 +10,16 @@ public class SampleTransactionsTests
 {
     private static readonly DateOnly Until = new(2026, 4, 1);
     private static readonly IReadOnlyList<SampleMerchant> Merchants =
-        [.. SampleTransactions.DefaultMerchants.Select((merchant, i) => merchant with { Id = new Guid(i + 1, 0, 0, new byte[8]) })];
+    [
+        .. SampleTransactions.DefaultMerchants
+            .Select((merchant, i) => merchant with { Id = new Guid(i + 1, 0, 0, new byte[8]) }),
+    ];
 
     private static readonly Lazy<IReadOnlyList<Transaction>> Sample = new(() =>
-        [.. SampleTransactions.Generate(Merchants, Until, SampleTransactions.DefaultSeed, SampleTransactions.DefaultCount)]);
+    [
+        .. SampleTransactions.Generate(
+            Merchants, Until, SampleTransactions.DefaultSeed, SampleTransactions.DefaultCount),
+    ]);
 
     [Fact]
     public async Task the_same_arguments_give_the_same_bytes_and_others_do_not()
@@ -26,12 +32,13 @@ public class SampleTransactionsTests
     [Fact]
     public async Task the_bytes_are_the_same_on_every_machine() =>
         Convert.ToHexStringLower(SHA256.HashData(await Write(seed: 1, count: 1000))).ShouldBe(
-            "4383ee577b4aadb15cf8d7610e60dd5a07e89c8c6353a56f75017a6cab2c4b87");
+            "4383ee577b4aadb15cf8d7610e60dd5a07e89c8c6353a56f75017a6cab2c4b87");
 
     [Fact]
     public async Task the_file_can_be_imported_as_it_is()
     {
-        await using var file = new ImportFile(new MemoryStream(await Write(SampleTransactions.DefaultSeed, count: 20_000)));
+        using var stream = new MemoryStream(await Write(SampleTransactions.DefaultSeed, count: 20_000));
+        await using var file = new ImportFile(stream);
         var rows = new List<Transaction>();
         await foreach (var (_, transaction) in file.RowsAsync(CancellationToken.None))
         {
@@ -81,7 +88,8 @@ public class SampleTransactionsTests
         foreach (var refunds in Of(TransactionType.Refund).GroupBy(row => row.OriginalId!))
         {
             var payment = payments[refunds.Key];
-            refunds.ShouldAllBe(row => row.OccurredAt > payment.OccurredAt && row.Currency == payment.Currency && row.Gross < 0);
+            refunds.ShouldAllBe(row =>
+                row.OccurredAt > payment.OccurredAt && row.Currency == payment.Currency && row.Gross < 0);
             (-refunds.Sum(row => row.Gross)).ShouldBeLessThanOrEqualTo(payment.Gross);
         }
     }
@@ -131,7 +139,8 @@ public class SampleTransactionsTests
         }
 
         names.ShouldContain(name => name.Contains('\n', StringComparison.Ordinal));
-        names.ShouldContain(name => name.Contains('"', StringComparison.Ordinal) && name.Contains(',', StringComparison.Ordinal));
+        names.ShouldContain(name => name.Contains('"', StringComparison.Ordinal));
+        names.ShouldContain(name => name.Contains(',', StringComparison.Ordinal));
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using Reports.Generator;
 
 namespace Reports.UnitTests.Generator;
 
-/// <summary>A workbook as a strict reader sees it: each part is parsed as XML and found through its relationship.</summary>
+/// <summary>A workbook as a strict reader sees it: parts are XML and found through their relationships.</summary>
 internal sealed partial class Workbook
 {
     private static readonly XNamespace Main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
