@@ -1,4 +1,5 @@
 using System.Text;
+using Npgsql;
 using Reports.Generator;
 using Shouldly;
 using Xunit;
@@ -100,8 +101,15 @@ public sealed class TransactionImportTests(GeneratorFixture fixture) : IClassFix
     }
 
     [Fact]
-    public async Task the_schema_can_be_applied_by_many_at_once() => await Task.WhenAll(
-        Enumerable.Range(0, 8).Select(_ => fixture.Transactions.ApplySchemaAsync(TestContext.Current.CancellationToken)));
+    public async Task many_nodes_that_start_at_once_create_the_schema_once()
+    {
+        await using var database = new TestDatabase();
+        await database.InitializeAsync();
+        await using var transactions = new TransactionDatabase(NpgsqlDataSource.Create(database.ConnectionString));
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ =>
+            transactions.ApplySchemaAsync(TestContext.Current.CancellationToken)));
+        (await transactions.HasTransactionsAsync(_merchant, TestContext.Current.CancellationToken)).ShouldBeFalse();
+    }
 
     private string Payment(string id, string gross = "12.345", Guid? merchant = null) =>
         $"{id},{merchant ?? _merchant},2026-02-01T09:15:30.250+03:00,payment,,ORD-1,Omar,KNET,KWD,{gross},-0.111";

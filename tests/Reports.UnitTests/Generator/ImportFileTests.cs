@@ -25,6 +25,14 @@ public class ImportFileTests
     }
 
     [Fact]
+    public async Task a_byte_order_mark_is_not_taken_for_a_part_of_the_header()
+    {
+        var (rows, errors) = await ReadFile($"\uFEFF{TransactionImport.Header}\n{Good}\n");
+        errors.ShouldBeEmpty();
+        rows.Count.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task columns_may_come_in_any_order()
     {
         var reversed = string.Join(',', Good.Split(',').Reverse());
