@@ -23,7 +23,7 @@ public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles
     /// <returns>What was written.</returns>
     /// <exception cref="GenerationRefusedException">The request can never be met.</exception>
     /// <exception cref="IOException">The file cannot be written; another try may succeed.</exception>
-    /// <exception cref="System.Data.Common.DbException">The transactions cannot be read; another try may succeed.</exception>
+    /// <exception cref="Npgsql.NpgsqlException">The transactions cannot be read; another try may succeed.</exception>
     public async Task<GenerationCompleted> GenerateAsync(GenerateReport message, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(message);

@@ -34,7 +34,7 @@ public sealed class TransactionDatabase(NpgsqlDataSource dataSource) : IAsyncDis
     /// <summary>Creates what is missing of the schema; harmless when nothing is.</summary>
     /// <param name="cancellation">Stops the work.</param>
     /// <returns>A task that ends when the schema stands.</returns>
-    /// <exception cref="NpgsqlException">The database cannot be reached, or the role may not create the schema.</exception>
+    /// <exception cref="NpgsqlException">The database is away, or the role may not create the schema.</exception>
     public async Task ApplySchemaAsync(CancellationToken cancellation)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellation);

@@ -1,6 +1,6 @@
 namespace Reports.Generator.Files;
 
-/// <summary>Writes rows to a file as they come and keeps none of them. The header is written even without a row.</summary>
+/// <summary>Writes rows to a file as they come and keeps none. Without a row, the header is there still.</summary>
 internal interface IReportWriter : IAsyncDisposable
 {
     ValueTask WriteAsync(Transaction transaction, CancellationToken cancellation);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace Reports.Generator.Files;
 
@@ -34,7 +33,10 @@ internal static class XlsxParts
         <font><sz val="11"/><name val="Calibri"/></font>
         <font><b/><sz val="11"/><name val="Calibri"/></font>
         </fonts>
-        <fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills>
+        <fills count="2">
+        <fill><patternFill patternType="none"/></fill>
+        <fill><patternFill patternType="gray125"/></fill>
+        </fills>
         <borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>
         <cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>
         <cellXfs count="9">
@@ -53,7 +55,9 @@ internal static class XlsxParts
         """;
 
     private const string PackageRelationships = $"""
-        {Declaration}<Relationships xmlns="{PackageLinks}"><Relationship Id="rId1" Type="{Links}/officeDocument" Target="xl/workbook.xml"/></Relationships>
+        {Declaration}<Relationships xmlns="{PackageLinks}">
+        <Relationship Id="rId1" Type="{Links}/officeDocument" Target="xl/workbook.xml"/>
+        </Relationships>
         """;
 
     public static int AmountStyle(int exponent) => FirstAmountStyle + exponent;
@@ -62,7 +66,16 @@ internal static class XlsxParts
 
     /// <summary>Everything of a sheet before its first row: its direction and a first row that stays in view.</summary>
     public static string SheetStart(bool rightToLeft, bool isFirst) => $"""
-        {Declaration}<worksheet xmlns="{Main}"><sheetViews><sheetView rightToLeft="{Flag(rightToLeft)}" tabSelected="{Flag(isFirst)}" workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight="15"/><cols><col min="1" max="6" width="22" customWidth="1"/><col min="7" max="11" width="15" customWidth="1"/></cols><sheetData>
+        {Declaration}<worksheet xmlns="{Main}">
+        <sheetViews>
+        <sheetView rightToLeft="{Flag(rightToLeft)}" tabSelected="{Flag(isFirst)}" workbookViewId="0">
+        <pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>
+        <selection pane="bottomLeft" activeCell="A2" sqref="A2"/>
+        </sheetView>
+        </sheetViews>
+        <sheetFormatPr defaultRowHeight="15"/>
+        <cols><col min="1" max="6" width="22" customWidth="1"/><col min="7" max="11" width="15" customWidth="1"/></cols>
+        <sheetData>
         """;
 
     /// <summary>The parts that make a workbook of so many sheets, in the order in which they are written.</summary>
@@ -76,23 +89,35 @@ internal static class XlsxParts
     ];
 
     private static string Workbook(int sheets) => $"""
-        {Declaration}<workbook xmlns="{Main}" xmlns:r="{Links}"><bookViews><workbookView activeTab="0"/></bookViews><sheets>{ForEach(sheets, n =>
-            $"""<sheet name="Transactions{(n == 1 ? "" : Invariant($" {n}"))}" sheetId="{n}" r:id="rId{n}"/>""")}</sheets></workbook>
+        {Declaration}<workbook xmlns="{Main}" xmlns:r="{Links}">
+        <bookViews><workbookView activeTab="0"/></bookViews>
+        <sheets>
+        {ForEach(sheets, n => $"""<sheet name="{SheetName(n)}" sheetId="{n}" r:id="rId{n}"/>""")}
+        </sheets>
+        </workbook>
         """;
 
     private static string WorkbookRelationships(int sheets) => $"""
-        {Declaration}<Relationships xmlns="{PackageLinks}">{ForEach(sheets, n =>
-            $"""<Relationship Id="rId{n}" Type="{Links}/worksheet" Target="worksheets/sheet{n}.xml"/>""")}<Relationship Id="rIdStyles" Type="{Links}/styles" Target="styles.xml"/></Relationships>
+        {Declaration}<Relationships xmlns="{PackageLinks}">
+        {ForEach(sheets, n =>
+            $"""<Relationship Id="rId{n}" Type="{Links}/worksheet" Target="worksheets/sheet{n}.xml"/>""")}
+        <Relationship Id="rIdStyles" Type="{Links}/styles" Target="styles.xml"/>
+        </Relationships>
         """;
 
     private static string ContentTypes(int sheets) => $"""
-        {Declaration}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="{ContentType}.sheet.main+xml"/><Override PartName="/xl/styles.xml" ContentType="{ContentType}.styles+xml"/>{ForEach(sheets, n =>
-            $"""<Override PartName="/{SheetPath(n)}" ContentType="{ContentType}.worksheet+xml"/>""")}</Types>
+        {Declaration}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+        <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+        <Override PartName="/xl/workbook.xml" ContentType="{ContentType}.sheet.main+xml"/>
+        <Override PartName="/xl/styles.xml" ContentType="{ContentType}.styles+xml"/>
+        {ForEach(sheets, n => $"""<Override PartName="/{SheetPath(n)}" ContentType="{ContentType}.worksheet+xml"/>""")}
+        </Types>
         """;
 
-    private static string ForEach(int sheets, Func<int, FormattableString> part) => Enumerable.Range(1, sheets)
-        .Aggregate(new StringBuilder(), (all, sheet) => all.Append(Invariant(part(sheet))))
-        .ToString();
+    private static string SheetName(int sheet) => sheet == 1 ? "Transactions" : Invariant($"Transactions {sheet}");
+
+    private static string ForEach(int sheets, Func<int, FormattableString> part) =>
+        string.Join('\n', Enumerable.Range(1, sheets).Select(sheet => Invariant(part(sheet))));
 
     private static string Flag(bool value) => value ? "1" : "0";
 

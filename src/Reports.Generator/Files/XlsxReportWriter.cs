@@ -19,6 +19,8 @@ internal sealed class XlsxReportWriter : IReportWriter
     private static readonly DateTimeOffset EntryTime = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly DateTime DayZero = new(1899, 12, 30, 0, 0, 0, DateTimeKind.Unspecified);
 
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+
     private readonly StringBuilder _rows = new(BufferedChars + 4096);
     private readonly ZipArchive _zip;
     private readonly TimeZoneInfo _zone;
@@ -26,6 +28,7 @@ internal sealed class XlsxReportWriter : IReportWriter
     private readonly int _rowsPerSheet;
     private StreamWriter? _sheet;
     private int _sheets;
+    private int _rowsOfSheet;
     private int _row;
 
     public XlsxReportWriter(Stream stream, TimeZoneInfo zone, bool rightToLeft, int rowsPerSheet = MostRowsOfASheet)
@@ -38,12 +41,13 @@ internal sealed class XlsxReportWriter : IReportWriter
 
     public async ValueTask WriteAsync(Transaction transaction, CancellationToken cancellation)
     {
-        if (_sheet is null || _row > _rowsPerSheet)
+        if (_sheet is null || _rowsOfSheet == _rowsPerSheet)
         {
             await StartSheetAsync(cancellation);
         }
 
         AppendRow(transaction);
+        _rowsOfSheet++;
         if (_rows.Length >= BufferedChars)
         {
             await FlushRowsAsync(cancellation);
@@ -79,7 +83,7 @@ internal sealed class XlsxReportWriter : IReportWriter
     {
         await EndSheetAsync(cancellation);
         _sheets++;
-        _row = 1;
+        (_row, _rowsOfSheet) = (1, 0);
         _sheet = await OpenAsync(XlsxParts.SheetPath(_sheets), cancellation);
         _rows.Append(XlsxParts.SheetStart(_rightToLeft, isFirst: _sheets == 1));
         StartRow();
@@ -112,10 +116,9 @@ internal sealed class XlsxReportWriter : IReportWriter
 
     private async Task<StreamWriter> OpenAsync(string path, CancellationToken cancellation)
     {
-        var entry = _zip.CreateEntry(path, CompressionLevel.Fastest);
+        var entry = _zip.CreateEntry(path, CompressionLevel.Optimal);
         entry.LastWriteTime = EntryTime;
-        return new StreamWriter(
-            await entry.OpenAsync(cancellation), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), BufferedChars);
+        return new StreamWriter(await entry.OpenAsync(cancellation), Utf8, BufferedChars);
     }
 
     private void AppendRow(Transaction transaction)

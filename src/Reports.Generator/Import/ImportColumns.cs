@@ -1,6 +1,6 @@
 namespace Reports.Generator.Import;
 
-/// <summary>The header of an import file: these columns, in any order; <c>docs/import.md</c> says their rules.</summary>
+/// <summary>The columns of an import file, in any order; <c>docs/import.md</c> says their rules.</summary>
 internal static class ImportColumns
 {
     public const string TransactionId = "transaction_id";

@@ -19,8 +19,11 @@ public sealed record ImportResult(long Read, long Inserted, long AlreadyThere, I
 public sealed record ImportError(long Line, string? Column, string? Value, string Expected)
 {
     /// <inheritdoc/>
-    public override string ToString() =>
-        $"line {Line}{(Column is null ? "" : $", {Column}")}{(Value is null ? "" : $" \"{Value}\"")}: expected {Expected}";
+    public override string ToString()
+    {
+        var where = Column is null ? $"line {Line}" : $"line {Line}, {Column}";
+        return Value is null ? $"{where}: expected {Expected}" : $"{where} \"{Value}\": expected {Expected}";
+    }
 }
 
 /// <summary>How far an import is.</summary>

@@ -53,7 +53,10 @@ internal sealed class ImportRow(CsvReader csv, Action<long, string?, string?, st
             || !char.IsAsciiLetterOrDigit(id[0])
             || id.AsSpan().ContainsAnyExcept(IdCharacters))
         {
-            Wrong(column, id, $"1 to {MostCharactersOfAnId} letters, digits or . _ : - that start with a letter or digit");
+            Wrong(
+                column,
+                id,
+                $"1 to {MostCharactersOfAnId} letters, digits or . _ : - that start with a letter or digit");
         }
 
         return id;
@@ -110,7 +113,10 @@ internal sealed class ImportRow(CsvReader csv, Action<long, string?, string?, st
         var text = csv.GetString(ImportColumns.OriginalId);
         if (text.Length > 0)
         {
-            Wrong(ImportColumns.OriginalId, text, $"nothing: only a refund or a void has one, and this is a {type.Name()}");
+            Wrong(
+                ImportColumns.OriginalId,
+                text,
+                $"nothing: only a refund or a void has one, and this is a {type.Name()}");
         }
 
         return null;
@@ -122,7 +128,10 @@ internal sealed class ImportRow(CsvReader csv, Action<long, string?, string?, st
         var text = csv.GetString(column);
         if (text.Length > mostCharacters || text.AsSpan().ContainsAny('\0', '\uFFFD'))
         {
-            Wrong(column, text.Replace('\0', '\uFFFD'), $"at most {mostCharacters} characters of valid UTF-8 without NUL");
+            Wrong(
+                column,
+                text.Replace('\0', '\uFFFD'),
+                $"at most {mostCharacters} characters of valid UTF-8 without NUL");
         }
 
         return text;
@@ -148,7 +157,10 @@ internal sealed class ImportRow(CsvReader csv, Action<long, string?, string?, st
             || amount.Scale > exponent
             || decimal.Abs(amount) >= AmountLimit)
         {
-            Wrong(column, text, $"a number with at most {exponent} decimals ({currency}) and 15 digits before them, such as -12");
+            Wrong(
+                column,
+                text,
+                $"a number with at most {exponent} decimals ({currency}) and 15 digits before them, such as -12");
         }
 
         return amount;

@@ -16,7 +16,7 @@ public sealed class TransactionImport(TransactionDatabase database)
 
     private const int RowsBetweenReports = 10_000;
 
-    /// <summary>Held from the merge to the end, so that imports at once do not wait for each other's rows in a ring.</summary>
+    /// <summary>Held from the merge to the end: two imports of the same rows in another order would deadlock.</summary>
     private const long MergeLock = 0x5265_706F_7274_0002;
 
     private const string CreateStage = """

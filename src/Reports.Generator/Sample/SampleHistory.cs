@@ -75,7 +75,7 @@ internal sealed class SampleHistory
     private IEnumerable<DateOnly> Days() =>
         Enumerable.Range(0, _until.DayNumber - _from.DayNumber).Select(_from.AddDays);
 
-    /// <summary>Spreads the payments over the days by week, season, growth and chance; all of them are placed.</summary>
+    /// <summary>Spreads all payments over the days by week, season, growth and chance.</summary>
     private List<(DateOnly Day, int Payments)> PaymentsByDay(int payments)
     {
         var days = Days().ToList();
@@ -109,10 +109,11 @@ internal sealed class SampleHistory
         var method = Weighted(_merchant.Profile.Methods, m => m.Weight);
         var gross = Basket(currency);
         var fee = -((gross * method.FeeBasisPoints) + 5_000) / 10_000;
+        var names = _random.InThousand(4) ? HostileTexts : _merchant.Profile.Customers;
         var payment = Row("pay", TransactionType.Payment, PaymentTime(day), currency, gross, fee) with
         {
             OrderReference = _random.InThousand(2) ? _random.Pick(HostileTexts) : $"ORD-{_order++}",
-            CustomerName = _random.InThousand(4) ? _random.Pick(HostileTexts) : _random.Pick(_merchant.Profile.Customers),
+            CustomerName = _random.Pick(names),
             PaymentMethod = method.Name,
         };
         Queue(payment);
@@ -142,7 +143,13 @@ internal sealed class SampleHistory
     }
 
     private void QueueFollowUp(
-        Transaction payment, string prefix, TransactionType type, int mostMinutes, SampleCurrency currency, long gross, long fee)
+        Transaction payment,
+        string prefix,
+        TransactionType type,
+        int mostMinutes,
+        SampleCurrency currency,
+        long gross,
+        long fee)
     {
         _followUpsLeft--;
         var secondsLeft = (int)Math.Min(mostMinutes * 60L, (_end - payment.OccurredAt).Ticks / TimeSpan.TicksPerSecond);
@@ -212,7 +219,7 @@ internal sealed class SampleHistory
         return At(day, TimeSpan.FromMilliseconds((minute * 60_000) + _random.Below(50_000)));
     }
 
-    /// <summary>The instant of a local time. Where clocks are put forward, the missing hour counts as the next.</summary>
+    /// <summary>The instant of a local time; an hour that clocks skip counts as the next.</summary>
     private DateTimeOffset At(DateOnly day, TimeSpan time)
     {
         var local = day.ToDateTime(TimeOnly.MinValue).Add(time);

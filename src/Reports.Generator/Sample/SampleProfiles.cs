@@ -9,7 +9,10 @@ internal static class SampleProfiles
         "Asia/Kuwait",
         new SampleProfile(
             Share: 50,
-            [new("KWD", 78, 30_700, 250), new("SAR", 10, 37_500, 100), new("BHD", 8, 37_700, 100), new("USD", 4, 10_000, 95)],
+            [
+                new("KWD", 78, 30_700, 250), new("SAR", 10, 37_500, 100), new("BHD", 8, 37_700, 100),
+                new("USD", 4, 10_000, 95),
+            ],
             [new("KNET", 60, 90), new("Visa", 20, 240), new("Mastercard", 12, 240), new("Apple Pay", 8, 210)],
             [
                 "أحمد العتيبي", "فاطمة الكندري", "محمد الشمري", "نورة المطيري", "عبدالله الرشيدي", "مريم العنزي",

@@ -21,8 +21,8 @@ public static class SampleTransactions
     public const int Months = 14;
 
     /// <summary>
-    /// Three merchants without an id: one in Kuwait (KWD, SAR, BHD, USD), one in the Netherlands (EUR, GBP, USD), one in
-    /// Japan (JPY, USD). A caller sets the ids: <c>merchant with { Id = … }</c>.
+    /// Three merchants without an id: one in Kuwait (KWD, SAR, BHD, USD), one in the Netherlands (EUR, GBP, USD), one
+    /// in Japan (JPY, USD). A caller sets the ids: <c>merchant with { Id = … }</c>.
     /// </summary>
     public static IReadOnlyList<SampleMerchant> DefaultMerchants { get; } =
         [SampleProfiles.Perfumes, SampleProfiles.Books, SampleProfiles.Ceramics];
