@@ -45,7 +45,7 @@ internal sealed partial class DownloadLedger(
     private readonly ConcurrentQueue<(DownloadAttempt Attempt, object End)> _unwritten = new();
 
     /// <summary>This run of this process. Its lease tells others whether its attempts can still end.</summary>
-    public Guid NodeId { get; } = Guid.CreateVersion7();
+    public Guid NodeId { get; } = Guid.CreateVersion7(clock.GetUtcNow());
 
     /// <summary>The start of the longest-running attempt that has no ending yet, by the monotonic clock.</summary>
     public long? OldestOpen => _open.IsEmpty ? null : _open.Values.Min();

@@ -15,7 +15,7 @@ namespace Reports.Host;
 /// <summary>Puts the modules together into one program.</summary>
 internal static class ReportsHost
 {
-    public static WebApplicationBuilder Builder(string[] args)
+    public static WebApplicationBuilder Builder(string[] args, bool compilesHandlers = false)
     {
         var builder = WebApplication.CreateBuilder(args);
         var settings = Settings.From(builder.Configuration);
@@ -41,7 +41,10 @@ internal static class ReportsHost
         services.AddHealth();
         services.AddApiDescription();
         services.AddTelemetry(builder.Configuration);
-        builder.Host.UseWolverine(options => Messaging.Configure(options, settings), ExtensionDiscovery.ManualOnly);
+        builder.Host.UseWolverine(
+            options => Messaging.Configure(
+                options, settings, compilesHandlers || builder.Environment.IsDevelopment()),
+            ExtensionDiscovery.ManualOnly);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         return builder;
     }
@@ -49,6 +52,12 @@ internal static class ReportsHost
     public static WebApplication Build(WebApplicationBuilder builder)
     {
         var app = builder.Build();
+        Use(app);
+        return app;
+    }
+
+    public static void Use(WebApplication app)
+    {
         app.Use(RequestHeaders.Apply);
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         app.UseStatusCodePages(ProblemHandling.WriteBareStatus);
@@ -58,12 +67,11 @@ internal static class ReportsHost
         app.MapHealth();
         app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
         app.MapScalarApiReference("/reference").AllowAnonymous();
-        return app;
     }
 
     public static async Task<int> RunFrameworkCommandAsync(string[] args)
     {
-        var builder = Builder([]);
+        var builder = Builder([], compilesHandlers: true);
         builder.Host.ApplyJasperFxExtensions();
         await using var app = Build(builder);
         return await app.RunJasperFxCommands(args);
