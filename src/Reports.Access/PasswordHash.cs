@@ -52,7 +52,9 @@ internal static partial class PasswordHash
         await Gate.WaitAsync();
         try
         {
-            using var argon = new Argon2id(Encoding.UTF8.GetBytes(password.Normalize(NormalizationForm.FormC)))
+            // The library takes no empty password. A NUL byte stands in for it: no password can hold one.
+            var bytes = Encoding.UTF8.GetBytes(password.Length > 0 ? password.Normalize(NormalizationForm.FormC) : "\0");
+            using var argon = new Argon2id(bytes)
             {
                 Salt = salt,
                 MemorySize = memory,

@@ -26,6 +26,7 @@ internal static class Commands
             ImportCommands.Import(),
             ImportCommands.Samples(),
             ServeCommand.OpenApi(),
+            ServeCommand.Health(),
         };
         return root;
     }

@@ -29,6 +29,33 @@ internal static class ServeCommand
         return command;
     }
 
+    /// <summary>For containers without a shell: asks the instance on this machine whether it is ready.</summary>
+    public static Command Health()
+    {
+        var url = new Option<Uri>("--url")
+        {
+            Description = "The address of the instance", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080"),
+        };
+        var command = new Command("health", "Exit with 0 when the instance is ready, with 1 when it is not") { url };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+            try
+            {
+                using var answer = await client.GetAsync(
+                    new Uri(parsed.GetRequiredValue(url), "/health/ready"), cancellation);
+                Console.WriteLine(await answer.Content.ReadAsStringAsync(cancellation));
+                return answer.IsSuccessStatusCode ? 0 : 1;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                await Console.Error.WriteLineAsync(e.Message);
+                return 1;
+            }
+        });
+        return command;
+    }
+
     private static async Task<int> RunAsync(string? demoEnv, CancellationToken cancellation)
     {
         try

@@ -1,0 +1,158 @@
+using System.Net;
+using System.Text;
+using Shouldly;
+using Xunit;
+
+namespace Reports.ApiTests;
+
+public sealed class AuthenticationTests(ReportsApp app)
+{
+    private const string ViewReport = "report.can_view_report";
+
+    [Theory]
+    [InlineData("Api-Key", "{0}")]
+    [InlineData("Authorization", "Api-Key {0}")]
+    [InlineData("Authorization", "api-key {0}")]
+    [InlineData("Authorization", "API-KEY   {0}")]
+    public async Task a_key_is_taken_from_either_header(string header, string value)
+    {
+        var merchant = await app.MerchantAsync();
+
+        using var response = await ListAsync((header, string.Format(null, value, merchant.Key)));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task the_same_key_twice_is_one_credential()
+    {
+        var merchant = await app.MerchantAsync();
+
+        using var response = await ListAsync(("Api-Key", merchant.Key), ("Authorization", $"Api-Key {merchant.Key}"));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task more_than_one_credential_is_none()
+    {
+        var (merchant, other) = (await app.MerchantAsync(), await app.MerchantAsync());
+        var (name, password) = await merchant.UserAsync([ViewReport]);
+
+        using var twoKeys = await ListAsync(("Api-Key", merchant.Key), ("Authorization", $"Api-Key {other.Key}"));
+        using var keyAndUser = await ListAsync(("Api-Key", merchant.Key), ("Authorization", Basic(name, password)));
+
+        twoKeys.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        keyAndUser.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task every_bad_credential_gets_one_and_the_same_answer()
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, _) = await merchant.UserAsync([ViewReport]);
+        var flipped = merchant.Key[..^8] + (merchant.Key[^8] == 'a' ? 'b' : 'a') + merchant.Key[^7..];
+        string[] bad =
+        [
+            "", "Api-Key ", $"Api-Key {flipped}", $"Api-Key {merchant.Key}x", "Api-Key my-secret-key", "Bearer x", "Basic",
+            "Basic !!!", $"Basic {Convert.ToBase64String([0xff, 0xfe])}", Basic(name, "wrong password 1"),
+            Basic("nobody", "wrong password 1"), $"Basic {Convert.ToBase64String("no colon"u8)}",
+            Basic("", "no name at all"), Basic(name, "control\u0001character"),
+            "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(new string('x', 65536))),
+        ];
+
+        var bodies = new HashSet<string>();
+        foreach (var authorization in bad)
+        {
+            using var response = await ListAsync(("Authorization", authorization));
+            response.StatusCode.ShouldBe(HttpStatusCode.Unauthorized, authorization);
+            response.Headers.GetValues("WWW-Authenticate")
+                .ShouldBe(["""Basic realm="reports", charset="UTF-8" """.Trim(), """Api-Key realm="reports" """.Trim()]);
+            var problem = await Problems.UnauthorizedAsync(response);
+            bodies.Add(problem.GetRawText().Replace(
+                problem.GetProperty("request_id").GetString()!, "", StringComparison.Ordinal));
+        }
+
+        bodies.Count.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("report.can_view_report")]
+    [InlineData("report.view_report")]
+    public async Task a_user_with_the_permission_in_either_spelling_may_list(string permission)
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, password) = await merchant.UserAsync([permission]);
+
+        using var response = await ListAsync(("Authorization", Basic(name, password)));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task a_superuser_needs_no_permission()
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, password) = await merchant.UserAsync([], isSuperuser: true);
+
+        using var response = await ListAsync(("Authorization", Basic(name, password)));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task a_user_without_the_permission_is_told_so()
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, password) = await merchant.UserAsync(["report.can_view_audit"]);
+
+        using var response = await ListAsync(("Authorization", Basic(name, password)));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        (await Problems.ForbiddenAsync(response)).GetProperty("detail").GetString().ShouldBe("No permission assigned");
+    }
+
+    [Fact]
+    public async Task an_auditor_sees_no_reports()
+    {
+        var merchant = await app.MerchantAsync();
+        foreach (var tenant in new Guid?[] { null, merchant.Id })
+        {
+            using var response = await ListAsync(("Api-Key", await app.KeyAsync(tenant, isAuditor: true)));
+            response.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
+        }
+    }
+
+    [Fact]
+    public async Task secrets_are_stored_as_hashes_and_stand_in_no_event()
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, password) = await merchant.UserAsync([ViewReport]);
+
+        await using var command = app.Database.CreateCommand(
+            """
+            select (select count(*) from reports.access_secrets where verifier like '%' || $1 || '%' or verifier like '%' || $2 || '%')
+                 + (select count(*) from events.mt_events
+                    where data::text || coalesce(headers::text, '') like any (array['%' || $1 || '%', '%' || $2 || '%', '%' || $3 || '%']))
+            """);
+        command.Parameters.AddWithValue(merchant.Key.Split('_')[3]);
+        command.Parameters.AddWithValue(password);
+        command.Parameters.AddWithValue(name);
+        (await command.ExecuteScalarAsync()).ShouldBe(0L);
+    }
+
+    private async Task<HttpResponseMessage> ListAsync(params (string Name, string Value)[] headers)
+    {
+        using var client = app.Host.Server.CreateClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, TestMerchant.List);
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await client.SendAsync(request);
+    }
+
+    private static string Basic(string name, string password) =>
+        $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes($"{name}:{password}"))}";
+}

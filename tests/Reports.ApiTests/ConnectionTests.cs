@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using Reports.Contracts.Events;
+using Shouldly;
+using Xunit;
+
+namespace Reports.ApiTests;
+
+/// <summary>What clients do to connections, on a real port, and what the record says of it.</summary>
+public sealed class ConnectionTests(ReportsApp app)
+{
+    private const int Large = 30_000_000;
+
+    [Fact]
+    public async Task a_client_that_hangs_up_is_recorded_as_aborted()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        using var socket = await RequestAsync(merchant, "large.csv", app.Address);
+        var attempt = await ReadAttemptIdAsync(socket);
+
+        socket.LingerState = new LingerOption(true, 0);
+        socket.Close();
+
+        var end = (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloadFailed>();
+        end.Outcome.ShouldBe(DownloadFailure.Aborted);
+        end.BytesSent.ShouldNotBeNull().ShouldBeLessThan(Large);
+    }
+
+    [Fact]
+    public async Task a_client_that_closes_its_sending_side_is_recorded_as_aborted()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        using var socket = await RequestAsync(merchant, "large.csv", app.Address);
+        var attempt = await ReadAttemptIdAsync(socket);
+
+        socket.Shutdown(SocketShutdown.Send);
+
+        var end = (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloadFailed>();
+        end.Outcome.ShouldBe(DownloadFailure.Aborted);
+    }
+
+    [Fact]
+    public async Task a_killed_nodes_download_is_closed_as_interrupted_and_a_slow_one_elsewhere_is_left_alone()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        using var node = await HostProcess.StartAsync(app);
+        using var onKilled = await RequestAsync(merchant, "large.csv", node.Address);
+        using var onOther = await RequestAsync(merchant, "large.csv", app.Address);
+        var (killed, slow) = (await ReadAttemptIdAsync(onKilled), await ReadAttemptIdAsync(onOther));
+        (await merchant.AttemptAsync(killed)).End.ShouldBeNull();
+
+        node.Kill();
+
+        using var restarted = await HostProcess.StartAsync(app);
+        var end = (await merchant.EndOfAsync(killed)).ShouldBeOfType<ReportDownloadFailed>();
+        end.Outcome.ShouldBe(DownloadFailure.Interrupted);
+        end.Status.ShouldBeNull();
+        (await merchant.AttemptAsync(slow)).End.ShouldBeNull();
+
+        await DrainAsync(onOther);
+        (await merchant.EndOfAsync(slow)).ShouldBeOfType<ReportDownloaded>().BytesSent.ShouldBe(Large);
+    }
+
+    private static async Task<Socket> RequestAsync(TestMerchant merchant, string name, Uri address)
+    {
+        var path = await merchant.DownloadPathAsync(name);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 64 * 1024 };
+        await socket.ConnectAsync(address.Host, address.Port);
+        await socket.SendAsync(Encoding.ASCII.GetBytes(
+            $"GET {path} HTTP/1.1\r\nHost: {address.Authority}\r\nApi-Key: {merchant.Key}\r\nConnection: close\r\n\r\n"));
+        return socket;
+    }
+
+    private static async Task<Guid> ReadAttemptIdAsync(Socket socket)
+    {
+        var head = new StringBuilder();
+        var one = new byte[1];
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            (await socket.ReceiveAsync(one)).ShouldBe(1, head.ToString());
+            head.Append((char)one[0]);
+        }
+
+        var line = head.ToString().Split("\r\n").Single(l => l.StartsWith("Download-Id: ", StringComparison.Ordinal));
+        return Guid.Parse(line["Download-Id: ".Length..]);
+    }
+
+    private static async Task DrainAsync(Socket socket)
+    {
+        var buffer = new byte[64 * 1024];
+        while (await socket.ReceiveAsync(buffer) > 0)
+        {
+        }
+    }
+}
+
+/// <summary>The service as a process of its own, to be killed.</summary>
+internal sealed class HostProcess : IDisposable
+{
+    private readonly Process _process;
+    private readonly string _readyFile;
+
+    private HostProcess(Process process, string readyFile) => (_process, _readyFile) = (process, readyFile);
+
+    public Uri Address { get; private set; } = null!;
+
+    public static async Task<HostProcess> StartAsync(ReportsApp app)
+    {
+        var ready = Path.Combine(Path.GetTempPath(), $"reports-ready-{Guid.CreateVersion7():n}");
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Reports.Host.dll"), "serve"])
+        {
+            WorkingDirectory = AppContext.BaseDirectory,
+            RedirectStandardOutput = true,
+        };
+        foreach (var (name, value) in app.ProcessEnvironment())
+        {
+            start.Environment[name] = value;
+        }
+
+        start.Environment["REPORTS__READYFILE"] = ready;
+        var host = new HostProcess(Process.Start(start)!, ready);
+        host._process.BeginOutputReadLine();
+        var address = await Eventually.GetAsync(
+            async () =>
+            {
+                host._process.HasExited.ShouldBeFalse();
+                return File.Exists(ready) && await File.ReadAllTextAsync(ready) is { Length: > 0 } text ? text : null;
+            },
+            "the host to be ready");
+        host.Address = new Uri(address);
+        return host;
+    }
+
+    /// <summary>kill -9.</summary>
+    public void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            Kill();
+        }
+
+        _process.Dispose();
+        File.Delete(_readyFile);
+    }
+}

@@ -1,0 +1,110 @@
+using Alba;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Reports.Access;
+using Reports.Host;
+using Reports.Host.Commands;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Reports.ApiTests.ReportsApp))]
+
+namespace Reports.ApiTests;
+
+/// <summary>
+/// The whole service on a database and a file store of its own: in process for most tests, and on a real port for those
+/// that need a real connection.
+/// </summary>
+public sealed class ReportsApp : IAsyncLifetime
+{
+    private readonly TestDatabase _database = new();
+    private readonly string _files = Directory.CreateTempSubdirectory("reports-files-").FullName;
+    private WebApplication? _listening;
+
+    public IAlbaHost Host { get; private set; } = null!;
+
+    /// <summary>Everything that the service logged, whatever its level.</summary>
+    public LogCapture Log { get; } = new();
+
+    public IServiceProvider Services => Host.Services;
+
+    public string ConnectionString => _database.ConnectionString;
+
+    public string FilesRoot => _files;
+
+    /// <summary>The address of the service on a real port.</summary>
+    public Uri Address => new(_listening!.Urls.First());
+
+    public async ValueTask InitializeAsync()
+    {
+        await _database.InitializeAsync();
+        await using (var migrating = ReportsHost.Build(Builder("--Reports:Schema:ApplyOnStart=true")))
+        {
+            await Schema.ApplyAsync(migrating.Services, CancellationToken.None);
+        }
+
+        Host = await AlbaHost.For(Builder(), ReportsHost.Use);
+        _listening = await ListenAsync();
+    }
+
+    /// <summary>Starts one more node on a port of its own.</summary>
+    public async Task<WebApplication> ListenAsync(params string[] settings)
+    {
+        var app = ReportsHost.Build(Builder(["--urls=http://127.0.0.1:0", "--Reports:Nodes:Mode=Balanced", .. settings]));
+        await app.StartAsync();
+        return app;
+    }
+
+    /// <summary>The settings under which a process of its own would be another node of the same service.</summary>
+    public Dictionary<string, string> ProcessEnvironment() => new()
+    {
+        ["REPORTS__DATABASE"] = ConnectionString,
+        ["REPORTS__STORAGE__ROOT"] = _files,
+        ["REPORTS__KEYS__CURRENT"] = "1",
+        ["REPORTS__KEYS__MASTER__1"] = MasterKey,
+        ["REPORTS__NODES__LEASE"] = "00:00:02",
+        ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+    };
+
+    public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
+
+    /// <summary>A new merchant with a key.</summary>
+    public async Task<TestMerchant> MerchantAsync(string timeZone = "UTC")
+    {
+        var id = await Services.SendAsync(null, new RegisterMerchant.Command("Test merchant", timeZone), default);
+        return new TestMerchant(this, id, await KeyAsync(id));
+    }
+
+    public async Task<string> KeyAsync(Guid? merchant, bool isAuditor = false) =>
+        (await Services.SendAsync(merchant, new IssueApiKey.Command(isAuditor), default)).Key;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _listening!.DisposeAsync();
+        await Host.DisposeAsync();
+        await _database.DisposeAsync();
+        Directory.Delete(_files, recursive: true);
+    }
+
+    private const string MasterKey = "dGVzdHMgb25seTogbm90aGluZyBpcyBzZWFsZWQgYnkgdGhpcw==";
+
+    private WebApplicationBuilder Builder(params string[] settings)
+    {
+        var builder = ReportsHost.Builder(
+        [
+            $"--Reports:Database={ConnectionString}",
+            $"--Reports:Storage:Root={_files}",
+            "--Reports:Keys:Current=1",
+            $"--Reports:Keys:Master:1={MasterKey}",
+            "--Reports:Nodes:Mode=Solo",
+            "--Reports:Nodes:Lease=00:00:02",
+            $"--contentRoot={AppContext.BaseDirectory}",
+            .. settings,
+        ]);
+        builder.Logging.ClearProviders();
+        builder.Logging.AddProvider(Log);
+        builder.Logging.SetMinimumLevel(LogLevel.Trace);
+        return builder;
+    }
+}

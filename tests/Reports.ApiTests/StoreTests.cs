@@ -1,0 +1,96 @@
+using System.Text.Json;
+using Marten;
+using Microsoft.Extensions.DependencyInjection;
+using Reports.Contracts;
+using Reports.Lifecycle;
+using Shouldly;
+using Xunit;
+
+namespace Reports.ApiTests;
+
+public sealed class StoreTests(ReportsApp app)
+{
+    [Fact]
+    public async Task every_event_type_comes_back_from_the_store_as_it_went_in()
+    {
+        var tenant = Guid.CreateVersion7();
+        var store = app.Services.GetRequiredService<IDocumentStore>();
+        foreach (var (name, example) in EventExamples.All(tenant))
+        {
+            var stream = Guid.CreateVersion7();
+            await using var session = store.LightweightSession(tenant.ToString());
+            session.Events.StartStream<object>(stream, example);
+            await session.SaveChangesAsync();
+
+            await using var reading = store.QuerySession(tenant.ToString());
+            var stored = (await reading.Events.FetchStreamAsync(stream)).Single();
+
+            stored.EventTypeName.ShouldBe(name);
+            stored.TenantId.ShouldBe(tenant.ToString());
+            Json(stored.Data).ShouldBe(Json(example));
+        }
+    }
+
+    [Fact]
+    public async Task a_stream_folded_by_the_store_is_the_stream_folded_in_memory()
+    {
+        var merchant = await app.MerchantAsync();
+        var given = await merchant.FinishedAsync();
+
+        await using var session = app.Services.GetRequiredService<IDocumentStore>().QuerySession(merchant.Id.ToString());
+        var folded = await session.Events.AggregateStreamAsync<Report>(given.Id);
+
+        var inMemory = (await merchant.EventsAsync(given.Id)).Aggregate((Report?)null, Report.Fold);
+        Json(folded!).ShouldBe(Json(inMemory!));
+        folded!.Status.ShouldBe(ReportStatus.Finished);
+    }
+
+    [Theory]
+    [InlineData("finished_reports", "reports.finished_reports", "reports.finished_report_days")]
+    [InlineData("report_requests", "reports.report_requests", "reports.lifecycle_merchants")]
+    [InlineData("access", "reports.access_credentials", "reports.access_merchants")]
+    public async Task a_rebuilt_projection_is_what_it_was_before(string projection, params string[] tables)
+    {
+        // A store of its own: a rebuild empties the tables, and other tests are reading theirs.
+        await using var other = new ReportsApp();
+        await other.InitializeAsync();
+        var merchant = await other.MerchantAsync("Asia/Kuwait");
+        await merchant.UserAsync(["report.can_view_report", "report.can_view_audit"]);
+        await merchant.FinishedAsync("a", createdAt: DateTimeOffset.UtcNow.AddDays(-1));
+        await merchant.FinishedAsync("b", interval: ReportInterval.Monthly);
+        var before = await ContentAsync(other, tables);
+        before.ShouldNotBeEmpty();
+
+        using var daemon = await other.Services.GetRequiredService<IDocumentStore>().BuildProjectionDaemonAsync();
+        await daemon.RebuildProjectionAsync(projection, CancellationToken.None);
+
+        (await ContentAsync(other, tables)).ShouldBe(before);
+    }
+
+    [Fact]
+    public async Task the_schema_in_the_database_is_the_one_in_the_code()
+    {
+        await using var other = new ReportsApp();
+        await other.InitializeAsync();
+
+        await other.Services.GetRequiredService<IDocumentStore>().Storage.Database.AssertDatabaseMatchesConfigurationAsync();
+    }
+
+    private static async Task<List<string>> ContentAsync(ReportsApp app, string[] tables)
+    {
+        var rows = new List<string>();
+        foreach (var table in tables)
+        {
+            await using var command = app.Database.CreateCommand($"select t::text from {table} t order by 1");
+            await using var row = await command.ExecuteReaderAsync();
+            while (await row.ReadAsync())
+            {
+                rows.Add(row.GetString(0));
+            }
+        }
+
+        return rows;
+    }
+
+    private static string Json(object value) => JsonSerializer.Serialize(value, value.GetType(), ContractJson.Options);
+}

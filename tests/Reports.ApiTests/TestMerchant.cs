@@ -1,0 +1,192 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Marten;
+using Microsoft.Extensions.DependencyInjection;
+using Reports.Access;
+using Reports.Contracts;
+using Reports.Contracts.Events;
+using Reports.Host.Commands;
+using Reports.Lifecycle;
+using Reports.Storage;
+
+namespace Reports.ApiTests;
+
+/// <summary>A report as a test knows it.</summary>
+public sealed record GivenReport(Guid Id, long Number, string StorageKey, byte[] Content)
+{
+    public string Sha256 => Convert.ToHexStringLower(SHA256.HashData(Content));
+}
+
+/// <summary>A merchant of the service under test, with the calls that its programs make.</summary>
+public sealed class TestMerchant(ReportsApp app, Guid id, string key)
+{
+    public const string List = "/b/api/v1/reports/files/";
+
+    private static long _lastNumber = 1_000_000;
+
+    public Guid Id => id;
+
+    public string Key => key;
+
+    /// <summary>A client in process that sends the key.</summary>
+    public HttpClient Client() => WithKey(app.Host.Server.CreateClient(), key);
+
+    /// <summary>A client over a real connection that sends the key.</summary>
+    public HttpClient RealClient() => WithKey(new HttpClient { BaseAddress = app.Address }, key);
+
+    public HttpClient UserClient(string name, string password)
+    {
+        var client = app.Host.Server.CreateClient();
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{name}:{password}")));
+        return client;
+    }
+
+    /// <summary>A new user; name and password.</summary>
+    public async Task<(string Name, string Password)> UserAsync(string[] permissions, bool isSuperuser = false)
+    {
+        var name = $"user-{Guid.CreateVersion7():n}";
+        var password = Passwords.Generate();
+        await app.Services.SendAsync(id, new RegisterUser.Command(name, password, permissions, isSuperuser), default);
+        return (name, password);
+    }
+
+    public async Task<JsonElement> ListAsync(string query = "")
+    {
+        using var client = Client();
+        return await GetJsonAsync(client, List + query);
+    }
+
+    public static async Task<JsonElement> GetJsonAsync(HttpClient client, string url)
+    {
+        using var response = await client.GetAsync(new Uri(url, UriKind.RelativeOrAbsolute));
+        return await JsonAsync(response);
+    }
+
+    public static async Task<JsonElement> JsonAsync(HttpResponseMessage response)
+    {
+        using var document = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync());
+        return document.RootElement.Clone();
+    }
+
+    /// <summary>The path that the list gives for downloading a report.</summary>
+    public async Task<string> DownloadPathAsync(string reportName)
+    {
+        var listed = await ListAsync("?limit=200&created_after=2001-01-01");
+        return PathOf(listed.GetProperty("results").EnumerateArray()
+            .Single(r => r.GetProperty("report_name").GetString() == reportName));
+    }
+
+    public static string PathOf(JsonElement listed) =>
+        new Uri(listed.GetProperty("download_action").GetProperty("url").GetString()!).AbsolutePath;
+
+    /// <summary>A finished report, as if a generator had made and the service had verified it.</summary>
+    public async Task<GivenReport> FinishedAsync(
+        string name = "report.csv",
+        byte[]? content = null,
+        DateTimeOffset? createdAt = null,
+        ReportInterval interval = ReportInterval.Daily,
+        ReportSource source = ReportSource.Auto,
+        DateTimeOffset? expiresAt = null)
+    {
+        content ??= Encoding.UTF8.GetBytes($"id,amount\r\n{Guid.CreateVersion7()},1.00\r\n");
+        var created = createdAt ?? DateTimeOffset.UtcNow.AddMinutes(-5);
+        var report = Guid.CreateVersion7();
+        var files = app.Services.GetRequiredService<ReportFiles>();
+        var storageKey = StorageKey.Parse($"{id:N}/{report:N}/1/report.csv");
+        await using (var writer = files.Create(storageKey))
+        {
+            await writer.Stream.WriteAsync(content);
+            await writer.CommitAsync(default);
+        }
+
+        var facts = await FileInspection.InspectAsync(files, storageKey, ReportFormat.Csv, default);
+        var period = new ReportPeriod(created.AddDays(-1), created, "Asia/Kuwait");
+        var description = new ReportDescription(
+            Interlocked.Increment(ref _lastNumber), name, interval, source, ReportFormat.Csv, new(), period, created);
+        var given = new GivenReport(report, description.Number, storageKey.Value, content);
+        await AppendAsync(
+            report,
+            new ReportRequested(report, id, description, Actor.Operator),
+            new ReportGenerated(
+                report, 1, storageKey.Value, content.Length, given.Sha256, facts.Records, [], Actor.Service, created.AddSeconds(9)),
+            new ReportFinished(
+                report, id, description, storageKey.Value, facts.Size, facts.Sha256, facts.Blocks, facts.Records,
+                created.AddSeconds(9), created.AddSeconds(10), expiresAt ?? created.AddYears(20), Actor.Service));
+        return given;
+    }
+
+    /// <summary>Starts a Report stream of this merchant.</summary>
+    public async Task AppendAsync(Guid report, params object[] events)
+    {
+        await using var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(id.ToString());
+        session.Events.StartStream<Report>(report, events);
+        await session.SaveChangesAsync();
+    }
+
+    /// <summary>Every event of a stream of this merchant.</summary>
+    public Task<IReadOnlyList<object>> EventsAsync(Guid stream) => EventsAsync(app, id.ToString(), stream);
+
+    public static async Task<IReadOnlyList<object>> EventsAsync(ReportsApp app, string tenant, Guid stream)
+    {
+        await using var session = app.Services.GetRequiredService<IDocumentStore>().QuerySession(tenant);
+        var events = await session.Events.FetchStreamAsync(stream);
+        return [.. events.Select(e => e.Data)];
+    }
+
+    /// <summary>The two events of the attempt that an answer names.</summary>
+    public async Task<(DownloadAttempted Attempted, object? End)> AttemptAsync(HttpResponseMessage response) =>
+        await AttemptAsync(Guid.Parse(response.Headers.GetValues("Download-Id").Single()));
+
+    public async Task<(DownloadAttempted Attempted, object? End)> AttemptAsync(Guid attempt) =>
+        await AttemptAsync(app, id.ToString(), attempt);
+
+    public static async Task<(DownloadAttempted Attempted, object? End)> AttemptAsync(
+        ReportsApp app, string tenant, Guid attempt) => await EventsAsync(app, tenant, attempt) switch
+        {
+            [DownloadAttempted one] => (one, null),
+            [DownloadAttempted one, var end] => (one, end),
+            var others => throw new InvalidOperationException(
+                string.Create(CultureInfo.InvariantCulture, $"{others.Count} events for attempt {attempt}")),
+        };
+
+    /// <summary>Waits for the end of an attempt; it is recorded after the answer.</summary>
+    public Task<object> EndOfAsync(Guid attempt) =>
+        Eventually.GetAsync(async () => (await AttemptAsync(attempt)).End, $"the end of attempt {attempt}");
+
+    private static HttpClient WithKey(HttpClient client, string key)
+    {
+        client.DefaultRequestHeaders.Add("Api-Key", key);
+        return client;
+    }
+}
+
+/// <summary>Waits for something that another thread or process brings about.</summary>
+public static class Eventually
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    public static async Task<T> GetAsync<T>(Func<Task<T?>> probe, string what)
+        where T : class
+    {
+        using var timeout = new CancellationTokenSource(Patience);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (true)
+        {
+            if (await probe() is { } found)
+            {
+                return found;
+            }
+
+            if (timeout.IsCancellationRequested)
+            {
+                throw new TimeoutException($"Waited {Patience} in vain for {what}.");
+            }
+
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+}

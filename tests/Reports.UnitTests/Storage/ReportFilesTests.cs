@@ -1,0 +1,68 @@
+using Reports.Storage;
+using Shouldly;
+using Xunit;
+
+namespace Reports.UnitTests.Storage;
+
+public sealed class ReportFilesTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory().FullName;
+
+    [Theory]
+    [InlineData("../x")]
+    [InlineData("a/../x")]
+    [InlineData("/etc/passwd")]
+    [InlineData("a//b")]
+    [InlineData("a/")]
+    [InlineData(".hidden")]
+    [InlineData("a/.hidden")]
+    [InlineData("a\\b")]
+    [InlineData("A")]
+    [InlineData("a\n")]
+    [InlineData("a\0")]
+    [InlineData("")]
+    public void a_key_cannot_climb_out(string key) => Should.Throw<FormatException>(() => StorageKey.Parse(key));
+
+    [Theory]
+    [InlineData("m/r/1/", "../x")]
+    [InlineData("m/r/1/", "a/b")]
+    [InlineData("m/r/1/", "..")]
+    [InlineData("m/r/1", "x")]
+    [InlineData("m/r/1/", "")]
+    public void a_file_name_stays_below_its_prefix(string prefix, string name) =>
+        Should.Throw<FormatException>(() => StorageKey.Below(prefix, name));
+
+    [Fact]
+    public async Task a_file_that_is_not_committed_never_was()
+    {
+        var files = new ReportFiles(_root);
+        var key = StorageKey.Below("m/r/1/", "report.csv");
+        await using (var writer = files.Create(key))
+        {
+            await writer.Stream.WriteAsync(new byte[100]);
+        }
+
+        Should.Throw<FileNotFoundException>(() => files.Open(key));
+        Directory.GetFiles(_root, "*", SearchOption.AllDirectories).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task a_committed_file_is_read_at_any_offset()
+    {
+        var files = new ReportFiles(_root);
+        var key = StorageKey.Parse("m/r/1/report.csv");
+        await using (var writer = files.Create(key))
+        {
+            await writer.Stream.WriteAsync(new byte[] { 1, 2, 3, 4, 5 });
+            await writer.CommitAsync(default);
+        }
+
+        using var file = files.Open(key);
+        var buffer = new byte[4];
+        file.Length.ShouldBe(5);
+        (await file.ReadAsync(buffer, 2, default)).ShouldBe(3);
+        buffer[..3].ShouldBe([3, 4, 5]);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+}

@@ -1,0 +1,61 @@
+using Reports.Contracts;
+using Reports.Contracts.Events;
+using Reports.Contracts.Messages;
+
+namespace Reports;
+
+/// <summary>One example of each stored event and each message: what golden files and the store are tested with.</summary>
+internal static class EventExamples
+{
+    private static readonly Guid Report = new("01980000-0000-7000-8000-000000000001");
+    private static readonly Guid Attempt = new("01980000-0000-7000-8000-000000000002");
+    private static readonly Guid Node = new("01980000-0000-7000-8000-000000000003");
+    private static readonly Guid User = new("01980000-0000-7000-8000-000000000004");
+    private static readonly DateTimeOffset At = new(2026, 11, 23, 0, 5, 9, 123, 456, TimeSpan.Zero);
+    private static readonly Actor Key = new(ActorKind.ApiKey, "01980000-0000-7000-8000-000000000005", "01980000-0000-7000-8000-000000000006");
+    private static readonly ReportPeriod Day = new(
+        new(2026, 11, 22, 0, 0, 0, TimeSpan.FromHours(3)), new(2026, 11, 23, 0, 0, 0, TimeSpan.FromHours(3)), "Asia/Kuwait");
+
+    private static readonly string Digest = new('a', 64);
+
+    private static readonly ReportDescription Description = new(
+        42, "settlement-2026-11-22.csv", ReportInterval.Daily, ReportSource.Auto, ReportFormat.Csv,
+        new ReportLayout(ByteOrderMark: true), Day, At);
+
+    private static readonly ControlTotal[] Totals = [new("KWD", 2, 10.000m, -0.105m, 9.895m)];
+
+    /// <summary>Every event by its stored name.</summary>
+    public static IReadOnlyDictionary<string, object> All(Guid merchant) => new Dictionary<string, object>
+    {
+        ["report.requested.v1"] = new ReportRequested(Report, merchant, Description, Actor.Operator),
+        ["report.generated.v1"] = new ReportGenerated(
+            Report, 1, "m/r/1/report.csv", 1234, Digest, 2, Totals, new(ActorKind.Generator, "reports-generator/0.1.0"), At),
+        ["report.finished.v1"] = new ReportFinished(
+            Report, merchant, Description, "m/r/1/report.csv", 1234, Digest, new(262144, [1, 2, 3]), 2, At, At, At.AddDays(365),
+            Actor.Service),
+        ["report.generation-failed.v1"] = new ReportGenerationFailed(
+            Report, 1, "verification", "The file has 3 bytes, not 4.", true, Actor.Service, At),
+        ["download.attempted.v1"] = new DownloadAttempted(
+            Attempt, Node, "GET", LocatorKind.EncryptedId, Digest, Report, new(1, At, 7, 7, At), Digest, "request", Key, At),
+        ["download.completed.v1"] = new ReportDownloaded(Attempt, Report, DownloadOutcome.Complete, 200, 1234, 15, Key, At),
+        ["download.failed.v1"] = new ReportDownloadFailed(
+            Attempt, null, DownloadFailure.Refused, 404, "not_found", 0, 3, Actor.Anonymous, At),
+        ["integrity.failed.v1"] = new IntegrityFailed(Node, Report, Attempt, "altered", 262144, Actor.Service, At),
+        ["merchant.registered.v1"] = new MerchantRegistered(merchant, "متجر العطور", "Asia/Kuwait", 365, Actor.Operator, At),
+        ["api-key.issued.v1"] = new ApiKeyIssued(
+            Node, User, 7, merchant, "AbCdEf0123", ["reports"], At.AddDays(90), Actor.Operator, At),
+        ["user.registered.v1"] = new UserRegistered(User, 8, merchant, false, Actor.Operator, At),
+        ["user.permission-granted.v1"] = new PermissionGranted(User, "report.can_view_report", Actor.Operator, At),
+    };
+
+    /// <summary>Every message by its name on the wire.</summary>
+    public static IReadOnlyDictionary<string, object> Messages(Guid merchant) => new Dictionary<string, object>
+    {
+        ["reports.generate-report.v1"] = new GenerateReport(
+            Report, merchant, 1, "grant", "m/r/1/", ReportInterval.Daily, ReportFormat.Csv, new(), Day),
+        ["reports.generation-completed.v1"] = new GenerationCompleted(
+            Report, 1, "grant", "reports-generator/0.1.0", "report.csv", 1234, Digest, 2, Totals),
+        ["reports.generation-failed.v1"] = new GenerationFailed(
+            Report, 1, "grant", "reports-generator/0.1.0", "unknown_time_zone", "There is no zone Mars/Olympus.", false),
+    };
+}
