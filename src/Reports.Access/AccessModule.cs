@@ -58,10 +58,17 @@ internal sealed class UserStream;
 /// <summary>Gives principals their numbers: 20 bits, because that is what a download token has room for.</summary>
 internal sealed class PrincipalNumbers(NpgsqlDataSource database)
 {
-    public async Task<int> NextAsync(CancellationToken cancellation)
+    /// <exception cref="ProblemException">There is no such merchant.</exception>
+    public async Task<int> NextAsync(Guid? merchant, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand("select nextval('reports.principal_number')");
-        var number = (long)(await command.ExecuteScalarAsync(cancellation))!;
+        await using var command = database.CreateCommand(
+            """
+            select nextval('reports.principal_number')
+            where $1 = '' or exists (select from reports.access_merchants where merchant_id::text = $1)
+            """);
+        command.Parameters.AddWithValue(merchant?.ToString() ?? "");
+        var number = (long)(await command.ExecuteScalarAsync(cancellation)
+            ?? throw new ProblemException(Problem.NotFound with { Detail = $"There is no merchant {merchant}." }));
         return number < 1 << 20
             ? (int)number
             : throw new InvalidOperationException("All 1,048,575 principal numbers are used up.");

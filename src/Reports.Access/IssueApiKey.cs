@@ -48,7 +48,7 @@ public static class IssueApiKey
             var issued = new ApiKeyIssued(
                 credential,
                 PrincipalId: credential,
-                await numbers.NextAsync(cancellationToken),
+                await numbers.NextAsync(current.Required.Tenant, cancellationToken),
                 current.Required.Tenant,
                 key.KeyId,
                 [command.IsAuditor ? Scopes.AuditRead : Scopes.Reports],

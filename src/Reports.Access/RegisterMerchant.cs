@@ -19,12 +19,14 @@ public static class RegisterMerchant
     {
         public Validator()
         {
-            RuleFor(c => c.Name).NotEmpty().MaximumLength(200).OverridePropertyName("name");
+            RuleFor(c => c.Name).Length(1, 200).WithMessage("must be 1 to 200 characters")
+                .OverridePropertyName("name");
             RuleFor(c => c.TimeZone)
                 .Must(zone => TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId)
                 .WithMessage("is not an IANA time zone, such as Asia/Kuwait")
                 .OverridePropertyName("time_zone");
-            RuleFor(c => c.RetentionDays).InclusiveBetween(1, 3660).OverridePropertyName("retention_days");
+            RuleFor(c => c.RetentionDays).InclusiveBetween(1, 3660).WithMessage("must be 1 to 3660")
+                .OverridePropertyName("retention_days");
         }
     }
 

@@ -27,11 +27,11 @@ public static class RegisterUser
     {
         public Validator()
         {
-            RuleFor(c => c.UserName).NotEmpty().MaximumLength(150)
+            RuleFor(c => c.UserName).Length(1, 150).WithMessage("must be 1 to 150 characters")
                 .Must(name => !name.Any(c => c == ':' || char.IsControl(c)))
                 .WithMessage("must not contain a colon or control characters (RFC 7617)")
                 .OverridePropertyName("user_name");
-            RuleFor(c => c.Password).Length(12, 256)
+            RuleFor(c => c.Password).Length(12, 256).WithMessage("must be 12 to 256 characters")
                 .Must(password => !password.Any(char.IsControl))
                 .WithMessage("must not contain control characters (RFC 7617)")
                 .OverridePropertyName("password");
@@ -51,7 +51,7 @@ public static class RegisterUser
             var now = clock.GetUtcNow();
             var user = Guid.CreateVersion7(now);
             var actor = current.Required.Actor;
-            var number = await numbers.NextAsync(cancellationToken);
+            var number = await numbers.NextAsync(current.RequiredTenant, cancellationToken);
             var granted = command.Permissions.Select(p => Permissions.Canonical(p)!).Distinct()
                 .Select(p => new PermissionGranted(user, p, actor, now));
             session.Events.StartStream<UserStream>(

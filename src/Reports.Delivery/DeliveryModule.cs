@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Reports.BuildingBlocks;
 
 [assembly: JasperFx.JasperFxAssembly]
@@ -37,6 +38,7 @@ public sealed class DeliveryModule : ICarterModule
         services.AddScoped<ReportPresenter>();
         services.AddScoped<DownloadReport>();
         services.AddHostedService<DownloadNode>();
+        services.AddHealthChecks().AddCheck<AuditCheck>("audit", tags: ["ready"]);
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<DeliveryModule>());
         services.AddValidatorsFromAssemblyContaining<DeliveryModule>(ServiceLifetime.Singleton, includeInternalTypes: true);
         services.AddAuthorizationBuilder().AddPolicy("report.can_view_report", policy => policy
@@ -69,4 +71,12 @@ public sealed class DeliveryModule : ICarterModule
             reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint).AllowAnonymous();
         }
     }
+}
+
+/// <summary>Ready only while every attempt is on record.</summary>
+internal sealed class AuditCheck(DownloadLedger ledger) : IHealthCheck
+{
+    public Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
+            ledger.Unwritten == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
 }

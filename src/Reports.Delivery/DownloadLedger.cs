@@ -26,6 +26,9 @@ internal sealed record DownloadAttempt(DownloadAttempted Attempted, Guid? Tenant
 {
     public Guid Id => Attempted.AttemptId;
 
+    /// <summary>What was found wrong with the stored file on the way; recorded with the end.</summary>
+    public IntegrityFailed? Finding { get; set; }
+
     public long ElapsedMs => (long)Stopwatch.GetElapsedTime(Start).TotalMilliseconds;
 }
 
@@ -40,6 +43,9 @@ internal sealed partial class DownloadLedger(
     private static readonly Meter Meter = new("Reports.Delivery");
     private static readonly Counter<long> Downloads = Meter.CreateCounter<long>(
         "reports.downloads", "{download}", "Download attempts by how they ended.");
+
+    // Nothing is delivered meanwhile, so these are refusals: enough for hours of honest clients.
+    private const int MostUnwritten = 100_000;
 
     private readonly ConcurrentDictionary<Guid, long> _open = new();
     private readonly ConcurrentQueue<(DownloadAttempt Attempt, object End)> _unwritten = new();
@@ -91,7 +97,7 @@ internal sealed partial class DownloadLedger(
         try
         {
             await using var session = Session(attempt);
-            session.Events.Append(id, 2, ending);
+            End(session, attempt, ending);
             await session.SaveChangesAsync(CancellationToken.None);
             Close(attempt, ending);
         }
@@ -107,16 +113,13 @@ internal sealed partial class DownloadLedger(
         }
     }
 
-    /// <summary>Records that a stored file is not what was recorded of it.</summary>
-    public async Task ReportAsync(DownloadAttempt attempt, Guid reportId, string finding, long offset)
+    /// <summary>Notes that the stored file is not what was recorded of it; the record follows with the attempt's end.</summary>
+    public void Note(DownloadAttempt attempt, Guid reportId, string finding, long offset)
     {
         FileNotAsRecorded(log, reportId, finding, offset);
         var now = clock.GetUtcNow();
-        var failed = new IntegrityFailed(
+        attempt.Finding = new IntegrityFailed(
             Guid.CreateVersion7(now), reportId, attempt.Id, finding, offset, Actor.Service, now);
-        await using var session = Session(attempt);
-        session.Events.StartStream<IntegrityStream>(failed.FindingId, failed);
-        await session.SaveChangesAsync(CancellationToken.None);
     }
 
     /// <summary>Writes what had to wait, in order, until there is nothing left or the database refuses again.</summary>
@@ -141,7 +144,7 @@ internal sealed partial class DownloadLedger(
                 Start(session, attempt, end);
                 break;
             case 1:
-                session.Events.Append(attempt.Id, 2, end);
+                End(session, attempt, end);
                 break;
             default:
                 return;
@@ -155,6 +158,21 @@ internal sealed partial class DownloadLedger(
         origins.Store(session, attempt.Origin);
         session.Events.StartStream<DownloadStream>(
             attempt.Id, end is null ? [attempt.Attempted] : [attempt.Attempted, end]);
+        Found(session, end is null ? null : attempt.Finding);
+    }
+
+    private static void End(IDocumentSession session, DownloadAttempt attempt, object end)
+    {
+        session.Events.Append(attempt.Id, 2, end);
+        Found(session, attempt.Finding);
+    }
+
+    private static void Found(IDocumentSession session, IntegrityFailed? finding)
+    {
+        if (finding is not null)
+        {
+            session.Events.StartStream<IntegrityStream>(finding.FindingId, finding);
+        }
     }
 
     private IDocumentSession Session(DownloadAttempt attempt)
@@ -172,7 +190,15 @@ internal sealed partial class DownloadLedger(
     private void Keep(DownloadAttempt attempt, object end, Exception cause)
     {
         StoreRefused(log, cause, attempt.Id);
-        _unwritten.Enqueue((attempt, end));
+        if (_unwritten.Count < MostUnwritten)
+        {
+            _unwritten.Enqueue((attempt, end));
+        }
+        else
+        {
+            Lost(log, attempt.Id);
+            Close(attempt, end);
+        }
     }
 
     private void Close(DownloadAttempt attempt, object end)
@@ -182,11 +208,15 @@ internal sealed partial class DownloadLedger(
         Downloads.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
     }
 
-    private static bool IsStoreFailure(Exception e) =>
+    /// <summary>Whether it is the database that failed, and not the code.</summary>
+    public static bool IsStoreFailure(Exception e) =>
         e is MartenCommandException or Npgsql.NpgsqlException or TimeoutException or IOException or AggregateException;
 
     [LoggerMessage(LogLevel.Error, "The event store did not take download {AttemptId}; it is kept and tried again")]
     private static partial void StoreRefused(ILogger log, Exception cause, Guid attemptId);
+
+    [LoggerMessage(LogLevel.Critical, "Too many downloads wait for the event store; {AttemptId} is lost to the record")]
+    private static partial void Lost(ILogger log, Guid attemptId);
 
     [LoggerMessage(LogLevel.Error, "Download {AttemptId} had been closed as interrupted while it was still running")]
     private static partial void ClosedByOthers(ILogger log, Guid attemptId);

@@ -68,12 +68,8 @@ internal sealed partial class DownloadReport(
     private async Task HandleAsync(HttpContext http, string locator)
     {
         var start = Stopwatch.GetTimestamp();
-        await http.AuthenticateAsync();
+        var (target, report, problem, now) = await DecideAsync(http, locator);
         var caller = current.Caller;
-        var target = Locate(locator, caller?.Tenant);
-        var report = await FindAsync(caller, target, http.RequestAborted);
-        var now = clock.GetUtcNow();
-        var problem = Decide(caller, target, report, now);
         var origin = origins.Of(http);
         var attempted = new DownloadAttempted(
             Guid.CreateVersion7(now),
@@ -96,15 +92,35 @@ internal sealed partial class DownloadReport(
             return;
         }
 
-        using var delivery = await OpenAsync(report!, http.RequestAborted);
+        using var delivery = await FileDelivery.OpenAsync(files, report!);
         if (delivery.Finding is { } finding)
         {
-            await ledger.ReportAsync(attempt, report!.Id, finding, offset: 0);
+            ledger.Note(attempt, report!.Id, finding, offset: 0);
             await RefuseAsync(http, attempt, Problem.Unavailable with { Detail = "The file is being looked into" });
         }
         else
         {
             await DeliverAsync(http, attempt, report!, delivery);
+        }
+    }
+
+    // None of this stops when the client hangs up: the attempt was made, and is recorded.
+    private async Task<(Target Target, StoredReport? Report, Problem? Problem, DateTimeOffset Now)> DecideAsync(
+        HttpContext http, string locator)
+    {
+        try
+        {
+            await http.AuthenticateAsync();
+            var target = Locate(locator, current.Caller?.Tenant);
+            var report = await FindAsync(current.Caller, target, CancellationToken.None);
+            var now = clock.GetUtcNow();
+            return (target, report, Decide(current.Caller, target, report, now), now);
+        }
+        catch (Exception e) when (DownloadLedger.IsStoreFailure(e))
+        {
+            // Who it is or what is meant could not be looked up; that somebody asked is recorded all the same.
+            LookupFailed(log, e);
+            return (Locate(locator, current.Caller?.Tenant), null, Problem.Unavailable, clock.GetUtcNow());
         }
     }
 
@@ -124,7 +140,7 @@ internal sealed partial class DownloadReport(
             end = isHead ? new DownloadEnd(DownloadOutcome.Head, 0) : await delivery.SendAsync(http);
             if (end.Failure == DownloadFailure.Corrupt)
             {
-                await ledger.ReportAsync(attempt, report.Id, "altered", end.BytesSent);
+                ledger.Note(attempt, report.Id, "altered", end.BytesSent);
             }
         }
         finally
@@ -147,18 +163,6 @@ internal sealed partial class DownloadReport(
         }
 
         await (problem.Status == StatusCodes.Status401Unauthorized ? http.ChallengeAsync() : problem.WriteAsync(http));
-    }
-
-    private async Task<FileDelivery> OpenAsync(StoredReport report, CancellationToken cancellation)
-    {
-        try
-        {
-            return await FileDelivery.OpenAsync(files, report, cancellation);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return FileDelivery.Missing;
-        }
     }
 
     private Target Locate(string locator, Guid? merchant) => locator switch
@@ -194,6 +198,9 @@ internal sealed partial class DownloadReport(
         headers.ETag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(report.Sha256)}\"");
         headers.LastModified = report.FinishedAt;
     }
+
+    [LoggerMessage(LogLevel.Error, "A download could not be decided: the database does not answer")]
+    private static partial void LookupFailed(ILogger log, Exception cause);
 
     [LoggerMessage(LogLevel.Warning, "Download {AttemptId} was not given in full: {Code}")]
     private static partial void Ended(ILogger log, Guid attemptId, string code);

@@ -36,26 +36,24 @@ internal sealed class FileDelivery : IDisposable
         _block = report is null ? [] : ArrayPool<byte>.Shared.Rent((int)Math.Min(report.BlockSize, report.FileSize));
     }
 
-    /// <summary>A delivery that cannot start because there is no file.</summary>
-    public static FileDelivery Missing => new(null, null) { Finding = "missing" };
-
-    /// <summary>What is wrong with the file, if its length or its first block already tells.</summary>
+    /// <summary>What is wrong with the file, if opening it or its first block already tells.</summary>
     public string? Finding { get; private set; }
 
-    public static async Task<FileDelivery> OpenAsync(
-        ReportFiles files, StoredReport report, CancellationToken cancellation)
+    public static async Task<FileDelivery> OpenAsync(ReportFiles files, StoredReport report)
     {
-        var delivery = new FileDelivery(files.Open(Storage.StorageKey.Parse(report.StorageKey)), report);
-        if (delivery._file!.Length != report.FileSize)
+        FileDelivery? delivery = null;
+        try
         {
-            delivery.Finding = delivery._file.Length < report.FileSize ? "short" : "altered";
+            delivery = new FileDelivery(files.Open(Storage.StorageKey.Parse(report.StorageKey)), report);
+            delivery.Finding = await delivery.CheckStartAsync();
+            return delivery;
         }
-        else if (report.FileSize > 0 && !await delivery.ReadBlockAsync(0, cancellation))
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            delivery.Finding = "altered";
+            delivery?.Dispose();
+            var isMissing = e is FileNotFoundException or DirectoryNotFoundException;
+            return new FileDelivery(null, null) { Finding = isMissing ? "missing" : "unreadable" };
         }
-
-        return delivery;
     }
 
     /// <summary>Sends the whole file. The first block has been read and checked already.</summary>
@@ -102,6 +100,14 @@ internal sealed class FileDelivery : IDisposable
             ArrayPool<byte>.Shared.Return(_block);
         }
     }
+
+    private async ValueTask<string?> CheckStartAsync() => _file!.Length.CompareTo(_report!.FileSize) switch
+    {
+        < 0 => "short",
+        > 0 => "altered",
+        _ when _report.FileSize > 0 && !await ReadBlockAsync(0, CancellationToken.None) => "altered",
+        _ => null,
+    };
 
     private int BlockLength(int block) =>
         (int)Math.Min(_report!.BlockSize, _report.FileSize - ((long)block * _report.BlockSize));

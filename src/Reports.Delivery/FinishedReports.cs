@@ -79,7 +79,7 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
         """;
 
     public async Task<(long Count, List<FinishedReport> Rows)> PageAsync(
-        ReportFilter filter, int limit, int offset, CancellationToken cancellation)
+        ReportFilter filter, int limit, long offset, CancellationToken cancellation)
     {
         var (from, until) = (filter.From.UtcDateTime, filter.Until.UtcDateTime);
         var firstDay = from.TimeOfDay == TimeSpan.Zero ? from : from.Date.AddDays(1);
@@ -98,7 +98,7 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
         parameters.Add(Instant(hasWholeDays ? firstDay : until));
         parameters.Add(Instant(hasWholeDays ? lastDay : until));
         parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        parameters.Add(new NpgsqlParameter<int> { TypedValue = offset });
+        parameters.Add(new NpgsqlParameter<long> { TypedValue = offset });
 
         await using var row = await command.ExecuteReaderAsync(cancellation);
         var rows = new List<FinishedReport>(Math.Min(limit, 200));

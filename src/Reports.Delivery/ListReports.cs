@@ -21,7 +21,7 @@ internal static class ListReports
         string? CreatedAfter, string? CreatedBefore, string? Interval, string? Source, string? Limit, string? Offset)
         : IRequest<Page>;
 
-    internal sealed record Page(ReportFilter Filter, int Limit, int Offset, long Count, IReadOnlyList<FinishedReport> Rows);
+    internal sealed record Page(ReportFilter Filter, int Limit, long Offset, long Count, IReadOnlyList<FinishedReport> Rows);
 
     internal sealed class Validator : AbstractValidator<Query>
     {
@@ -53,7 +53,7 @@ internal static class ListReports
         {
             var filter = Decide(query, current.RequiredTenant, current.Required.TimeZone, clock.GetUtcNow());
             var limit = (int)Math.Min(MaximumLimit, Number(query.Limit) ?? DefaultLimit);
-            var offset = (int)Math.Min(int.MaxValue, Number(query.Offset) ?? 0);
+            var offset = Number(query.Offset) ?? 0;
             var (count, rows) = await reports.PageAsync(filter, limit, offset, cancellationToken);
             return new Page(filter, limit, offset, count, rows);
         }
@@ -113,7 +113,7 @@ internal static class ListReports
     }
 
     // Links keep what was sent. What was left to default is frozen, so that a walk sees one window.
-    private static Func<int, string> Link(HttpContext http, Query query, Page page) => offset =>
+    private static Func<long, string> Link(HttpContext http, Query query, Page page) => offset =>
     {
         var isWindowed = query.CreatedAfter is null && query.CreatedBefore is null;
         var parameters = new Dictionary<string, string?>

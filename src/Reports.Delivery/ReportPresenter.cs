@@ -54,13 +54,14 @@ internal sealed class ReportPresenter(
     CurrentCaller current,
     TimeProvider clock)
 {
-    public ReportList Body(HttpContext http, ListReports.Page page, Func<int, string> link)
+    public ReportList Body(HttpContext http, ListReports.Page page, Func<long, string> link)
     {
-        var hasNext = page.Offset + (long)page.Limit < page.Count;
+        var hasNext = page.Offset < page.Count - page.Limit;
+        var previous = Math.Max(0, Math.Min(page.Offset, page.Count) - page.Limit);
         return new ReportList(
             page.Count,
             hasNext ? url.For(http.Request, link(page.Offset + page.Limit)) : null,
-            page.Offset > 0 ? url.For(http.Request, link(Math.Max(0, page.Offset - page.Limit))) : null,
+            page.Offset > 0 ? url.For(http.Request, link(previous)) : null,
             Show(http.Request, page.Rows));
     }
 

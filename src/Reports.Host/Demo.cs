@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using Npgsql;
 using Reports.Access;
+using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Generator;
 using Reports.Host.Commands;
@@ -75,8 +76,19 @@ internal static class Demo
             if (!env.ContainsKey(password))
             {
                 var chosen = Passwords.Generate();
-                var command = new RegisterUser.Command(userName, chosen, permissions, isSuperuser);
-                await services.SendAsync(merchants[0].Id, command, cancellation);
+                Task RegisterAsync(string user) => services.SendAsync(
+                    merchants[0].Id, new RegisterUser.Command(user, chosen, permissions, isSuperuser), cancellation);
+                try
+                {
+                    await RegisterAsync(userName);
+                }
+                catch (ProblemException)
+                {
+                    // An earlier demo on this database has the name, and its file of keys is gone.
+                    userName += $"-{merchants[0].Id:N}";
+                    await RegisterAsync(userName);
+                }
+
                 (env[name], env[password]) = (userName, chosen);
                 DemoEnvironment.Write(envFile, env);
             }

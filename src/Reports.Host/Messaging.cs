@@ -40,10 +40,7 @@ internal static class Messaging
             settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
 
         options.Discovery.IncludeAssembly(typeof(LifecycleModule).Assembly);
-        if (settings.GeneratesInProcess)
-        {
-            options.Discovery.IncludeAssembly(typeof(GenerateReportHandler).Assembly);
-        }
+        options.Discovery.IncludeAssembly(typeof(GenerateReportHandler).Assembly);
 
         WolverineMessageNaming.InsertFirst<ContractMessageNaming>();
         foreach (var type in ContractNames.Messages.Values)

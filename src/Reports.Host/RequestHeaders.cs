@@ -18,9 +18,11 @@ internal static class RequestHeaders
             headers["X-Request-Id"] = context.TraceIdentifier;
             headers.XContentTypeOptions = "nosniff";
             headers["Referrer-Policy"] = "no-referrer";
-            if (headers.CacheControl.Count == 0)
+            if (headers.CacheControl.Count == 0 || context.Response.StatusCode >= StatusCodes.Status400BadRequest)
             {
                 headers.CacheControl = "private, no-store";
+                headers.Remove("Expires");
+                headers.Remove("Pragma");
             }
 
             headers.Vary = "Authorization, Api-Key";

@@ -13,7 +13,6 @@ internal sealed record Settings(
     TimeSpan TokenLifetime,
     TimeSpan NodeLease,
     bool IsSoloNode,
-    bool GeneratesInProcess,
     string? ReadyFile)
 {
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
@@ -29,7 +28,6 @@ internal sealed record Settings(
             Positive(reports, "Tokens:Lifetime", TimeSpan.FromHours(1)),
             Positive(reports, "Nodes:Lease", TimeSpan.FromSeconds(15)),
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
-            reports.GetValue("Generator:InProcess", true),
             reports["ReadyFile"]);
     }
 

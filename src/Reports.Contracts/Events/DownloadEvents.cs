@@ -133,7 +133,7 @@ public sealed record ReportDownloadFailed(
 /// <param name="FindingId">The stream.</param>
 /// <param name="ReportId">The report.</param>
 /// <param name="AttemptId">The download that found it.</param>
-/// <param name="Finding"><c>missing</c>, <c>short</c> or <c>altered</c>.</param>
+/// <param name="Finding"><c>missing</c>, <c>unreadable</c>, <c>short</c> or <c>altered</c>.</param>
 /// <param name="Offset">Where in the file, in bytes.</param>
 /// <param name="By">The service.</param>
 /// <param name="FoundAt">When.</param>

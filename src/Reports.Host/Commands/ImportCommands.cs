@@ -17,6 +17,7 @@ internal static class ImportCommands
             await using var stream = parsed.GetRequiredValue(file).OpenRead();
             var result = await services.GetRequiredService<TransactionImport>()
                 .ImportAsync(stream, new RowsRead(), cancellation);
+            await Console.Error.WriteLineAsync();
             foreach (var error in result.Errors)
             {
                 await Console.Error.WriteLineAsync(error.ToString());

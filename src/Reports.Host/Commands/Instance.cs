@@ -10,15 +10,28 @@ internal static class Instance
 {
     private const int Failed = 1;
 
+    /// <summary>Settings for a program that a person watches: warnings only, a line each, beside the output.</summary>
+    public static readonly string[] QuietLog =
+    [
+        "--Logging:LogLevel:Default=Warning",
+        "--Logging:LogLevel:Microsoft.Hosting.Lifetime=Warning",
+        "--Logging:Console:FormatterName=simple",
+        "--Logging:Console:FormatterOptions:SingleLine=true",
+        "--Logging:Console:FormatterOptions:TimestampFormat=HH:mm:ss ",
+        "--Logging:Console:LogToStandardErrorThreshold=Trace",
+    ];
+
     /// <summary>Runs some work; what goes wrong is told in one sentence.</summary>
     public static async Task<int> RunAsync(Func<IServiceProvider, Task> work, bool appliesSchema = false)
     {
         try
         {
             var builder = ReportsHost.Builder(
-                ["--Reports:Nodes:Mode=Balanced", .. (string[])(appliesSchema ? ["--Reports:Schema:ApplyOnStart=true"] : [])]);
-            builder.Logging.SetMinimumLevel(LogLevel.Warning);
-            builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+            [
+                .. QuietLog,
+                "--Reports:Nodes:Mode=Balanced",
+                .. (string[])(appliesSchema ? ["--Reports:Schema:ApplyOnStart=true"] : []),
+            ]);
             await using var app = ReportsHost.Build(builder);
             await work(app.Services);
             return 0;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Npgsql;
+using Reports.BuildingBlocks;
 
 namespace Reports.Host.Commands;
 
@@ -60,19 +61,11 @@ internal static class ServeCommand
     {
         try
         {
-            var builder = ReportsHost.Builder([]);
-            if (demoEnv is not null)
-            {
-                builder.Logging.SetMinimumLevel(LogLevel.Warning);
-                builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
-                builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-            }
-
-            await using var app = ReportsHost.Build(builder);
+            await using var app = ReportsHost.Build(ReportsHost.Builder(demoEnv is null ? [] : Instance.QuietLog));
             await ServeAsync(app, demoEnv, cancellation);
             return 0;
         }
-        catch (Exception e) when (e is SettingException or NpgsqlException or IOException)
+        catch (Exception e) when (e is SettingException or NpgsqlException or IOException or ProblemException)
         {
             await Console.Error.WriteLineAsync(e is NpgsqlException ? $"The database does not answer: {e.Message}" : e.Message);
             return 1;
