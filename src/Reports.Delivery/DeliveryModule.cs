@@ -3,7 +3,6 @@ using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Reports.BuildingBlocks;
@@ -57,16 +56,18 @@ public sealed class DeliveryModule : ICarterModule
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)
     {
-        var reports = app.MapGroup("").WithTags("Reports");
+        var reports = app.MapGroup("");
         foreach (var path in (string[])[ListReports.Path, "/b/api/v1/reports/", "/api/v1/reports/", "/api/v1/reports/files/"])
         {
-            reports.MapMethods(path, Methods, ListReports.Endpoint).RequireAuthorization("report.can_view_report");
+            reports.MapMethods(path, Methods, ListReports.Endpoint).RequireAuthorization("report.can_view_report")
+                .DescribeList(path);
         }
 
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {
             // The download authenticates by itself: its refusals are recorded too.
-            reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint).AllowAnonymous();
+            reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint).AllowAnonymous()
+                .DescribeDownload(path);
         }
     }
 }

@@ -7,7 +7,6 @@ using Reports.Delivery;
 using Reports.Generator;
 using Reports.Lifecycle;
 using Reports.Storage;
-using Scalar.AspNetCore;
 using Wolverine;
 
 namespace Reports.Host;
@@ -49,6 +48,7 @@ internal static class ReportsHost
     public static WebApplication Build(WebApplicationBuilder builder)
     {
         var app = builder.Build();
+        app.UseRouting();
         app.Use(RequestHeaders.Apply);
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         app.UseStatusCodePages(ProblemHandling.WriteBareStatus);
@@ -56,8 +56,10 @@ internal static class ReportsHost
         app.UseAuthorization();
         app.MapCarter();
         app.MapHealth();
-        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
-        app.MapScalarApiReference("/reference").AllowAnonymous();
+        app.MapApiDescription();
+
+        // Otherwise the endpoints would be known from the start of the server on: too late for commands.
+        app.UseEndpoints(_ => { });
         return app;
     }
 
