@@ -26,8 +26,8 @@ internal static class DeliveryDescription
             ListErrors,
             "listReports",
             "List finished reports",
-            "The caller's finished reports, newest first, in pages. With neither `created_after` nor `created_before` " +
-            "the list covers the last 30 days, counted from the request; `next` and `previous` keep that window. A " +
+            "The caller's finished reports, newest first, in pages. With neither `created_after` nor " +
+            "`created_before` the list covers the last 30 days, counted from the request; `next` and `previous` keep that window. A " +
             "parameter given twice is an error; parameters with other names are ignored.")
         .AddOpenApiOperationTransformer(DescribeList);
 
@@ -39,8 +39,8 @@ internal static class DeliveryDescription
             DownloadErrors,
             "downloadReport",
             "Download a report",
-            "The file itself, never a redirect; `Accept` is not looked at. Every attempt is recorded before the first " +
-            "byte is sent, and every answer, a refusal too, carries the attempt's `Download-Id`. A body shorter than " +
+            "The file itself, never a redirect; `Accept` is not looked at. Every attempt is recorded before the " +
+            "first byte is sent, and every answer, a refusal too, carries the attempt's `Download-Id`. A body shorter than " +
             "`Content-Length` is not the report: ask again.")
         .AddOpenApiOperationTransformer(DescribeDownload);
 
@@ -54,7 +54,8 @@ internal static class DeliveryDescription
 
         return path == ListReports.Path
             ? endpoint.WithTags("Reports").WithName(id).WithSummary(summary).WithDescription(description)
-            : endpoint.WithTags("Aliases").WithName(id + path.TrimEnd('/').Replace('/', '_')).WithSummary($"Alias of {id}");
+            : endpoint.WithTags("Aliases").WithName(id + path.TrimEnd('/').Replace('/', '_'))
+                .WithSummary($"Alias of {id}");
     }
 
     private static Task DescribeList(
@@ -103,7 +104,10 @@ internal static class DeliveryDescription
 
     private static OpenApiResponse ReportFile()
     {
-        OpenApiMediaType Bytes() => new() { Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" } };
+        OpenApiMediaType Bytes() => new()
+        {
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+        };
         return new OpenApiResponse
         {
             Description = "The file.",
@@ -119,7 +123,8 @@ internal static class DeliveryDescription
                 ["Content-Length"] = Header(
                     "The length of the file in bytes.", DeliveryExample.Size, JsonSchemaType.Integer, "int64"),
                 ["ETag"] = Header(
-                    "The file's SHA-256 digest. The tag is strong: the file never changes.", $"\"{DeliveryExample.Sha256}\""),
+                    "The file's SHA-256 digest. The tag is strong: the file never changes.",
+                    $"\"{DeliveryExample.Sha256}\""),
                 ["Last-Modified"] = Header("When the report was finished.", $"{DeliveryExample.FinishedAt:R}"),
                 ["Repr-Digest"] = Header(
                     "The file's SHA-256 digest (RFC 9530).",
@@ -129,7 +134,10 @@ internal static class DeliveryDescription
     }
 
     private static OpenApiHeader Header(
-        string description, JsonNode example, JsonSchemaType type = JsonSchemaType.String, string? format = null) => new()
+        string description,
+        JsonNode example,
+        JsonSchemaType type = JsonSchemaType.String,
+        string? format = null) => new()
     {
         Description = description, Schema = new OpenApiSchema { Type = type, Format = format }, Example = example,
     };

@@ -14,16 +14,16 @@ internal static class DeliveryParameters
     [
         Query(
             "created_after",
-            "Reports created at this instant or later. A date stands for its first instant in the merchant's time zone.",
+            "Created at this instant or later. A date stands for its first instant in the merchant's time zone.",
             Moment,
             "2026-11-01"),
         Query(
             "created_before",
-            "Reports created at this instant or earlier. A date stands for its last instant in the merchant's time zone.",
+            "Created at this instant or earlier. A date stands for its last instant in the merchant's time zone.",
             Moment,
             "2026-11-23T00:00:00Z"),
-        Query("interval", "Reports of this kind of period. The word may be in any case.", OneOf<ReportInterval>(), "daily"),
-        Query("source", "Reports with this cause. The word may be in any case.", OneOf<ReportSource>(), "auto"),
+        Query("interval", "This kind of period. The word may be in any case.", OneOf<ReportInterval>(), "daily"),
+        Query("source", "This cause. The word may be in any case.", OneOf<ReportSource>(), "auto"),
         Query(
             "limit",
             $"How many reports a page holds at most. A number above {ListReports.MaximumLimit} counts as that.",
@@ -43,7 +43,10 @@ internal static class DeliveryParameters
             AnyOf =
             [
                 new OpenApiSchema { Type = JsonSchemaType.String, Format = "uuid" },
-                new OpenApiSchema { Type = JsonSchemaType.String, Pattern = $"^[A-Za-z0-9_-]{{{EncryptedIds.Length}}}$" },
+                new OpenApiSchema
+                {
+                    Type = JsonSchemaType.String, Pattern = $"^[A-Za-z0-9_-]{{{EncryptedIds.Length}}}$",
+                },
             ],
         },
         Example = DeliveryExample.Token,
@@ -73,7 +76,8 @@ internal static class DeliveryParameters
         Default = standard,
     };
 
-    private static OpenApiParameter Query(string name, string description, OpenApiSchema schema, JsonNode example) => new()
+    private static OpenApiParameter Query(
+        string name, string description, OpenApiSchema schema, JsonNode example) => new()
     {
         Name = name, In = ParameterLocation.Query, Description = description, Schema = schema, Example = example,
     };

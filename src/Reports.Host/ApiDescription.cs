@@ -42,7 +42,7 @@ internal static class ApiDescription
     // It takes nothing from other hosts and tells them nothing.
     private static void Reference(ScalarOptions page) => page
         .WithTitle("Reports").DisableDefaultFonts().DisableTelemetry().DisableAgent().DisableMcp()
-        .HideDeveloperTools().AddPreferredSecuritySchemes(["ApiKey"]);
+        .HideDeveloperTools().HideClientButton().AddPreferredSecuritySchemes(["ApiKey"]);
 
     /// <summary>The document as it is served and committed.</summary>
     public static async Task<string> TextAsync(IServiceProvider services, CancellationToken cancellation)
@@ -61,8 +61,8 @@ internal static class ApiDescription
             Title = "Reports",
             Version = typeof(ApiDescription).Assembly.GetName().Version!.ToString(3),
             Description =
-                "Finished transaction reports for merchants: list them, download them. Every address is answered with " +
-                "and without the slash at its end. An error of any kind has the body `Problem`, unless the request " +
+                "Finished transaction reports for merchants: list them, download them. Every address is answered " +
+                "with and without the slash at its end. An error of any kind has the body `Problem`, unless the request " +
                 "could not be understood as HTTP (400 for malformed framing, 408, 414, 431): then it has none.",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
@@ -72,7 +72,7 @@ internal static class ApiDescription
         {
             new() { Name = "Reports", Description = "The merchant's finished reports." },
             new() { Name = "Health", Description = "For whoever runs the service." },
-            new() { Name = "Aliases", Description = "The same operations at the other addresses under which they are known." },
+            new() { Name = "Aliases", Description = "The same operations at their other addresses." },
         };
         return Task.CompletedTask;
     }

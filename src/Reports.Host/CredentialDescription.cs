@@ -26,7 +26,7 @@ internal static class CredentialDescription
         {
             Type = SecuritySchemeType.Http,
             Scheme = "basic",
-            Description = "A user of the merchant who has the permission `report.can_view_report` (RFC 7617, in UTF-8).",
+            Description = "A user of the merchant with the permission `report.can_view_report` (RFC 7617, UTF-8).",
         },
     };
 

@@ -3,7 +3,7 @@ using Microsoft.OpenApi;
 
 namespace Reports.Host;
 
-/// <summary>Puts the headers of every answer into the OpenAPI document, and takes the bodies out of answers to HEAD.</summary>
+/// <summary>Gives every answer in the OpenAPI document the common headers, and takes the body from those to HEAD.</summary>
 internal static class HeaderDescription
 {
     private static readonly (string Name, string Description, string Example)[] Common =
@@ -22,7 +22,9 @@ internal static class HeaderDescription
         {
             document.AddComponent<IOpenApiHeader>(name, new OpenApiHeader
             {
-                Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = example,
+                Description = description,
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                Example = example,
             });
         }
 

@@ -23,7 +23,7 @@ internal static class Health
         health.MapMethods("/live", Methods, (HealthCheckService checks, CancellationToken cancellation) =>
                 AnswerAsync(checks, _ => false, cancellation))
             .WithName("live").WithSummary("Whether the process answers")
-            .WithDescription("Asks nothing of the database or the file store. Restart the process when it does not answer.")
+            .WithDescription("Asks nothing of database and file store. Restart the process when it does not answer.")
             .Produces<HealthAnswer>().Produces(StatusCodes.Status405MethodNotAllowed);
         health.MapMethods("/ready", Methods, (HealthCheckService checks, CancellationToken cancellation) =>
                 AnswerAsync(checks, check => check.Tags.Contains(Ready), cancellation))

@@ -79,10 +79,13 @@ internal static class ProblemDescription
                 JsonSchemaType.String,
                 """Basic realm="reports", charset="UTF-8" """.TrimEnd()),
         },
-        { Status: 405 } => new() { ["Allow"] = Header("The methods that this address takes.", JsonSchemaType.String, "GET, HEAD") },
+        { Status: 405 } => new()
+        {
+            ["Allow"] = Header("The methods that this address takes.", JsonSchemaType.String, "GET, HEAD"),
+        },
         { RetryAfter: { } seconds } => new()
         {
-            ["Retry-After"] = Header("After how many seconds it is worth trying again.", JsonSchemaType.Integer, seconds),
+            ["Retry-After"] = Header("After how many seconds to try again.", JsonSchemaType.Integer, seconds),
         },
         _ => [],
     };
@@ -147,6 +150,8 @@ internal static class ProblemDescription
 
     private static OpenApiSchema Messages(string? description) => new()
     {
-        Type = JsonSchemaType.Array, Description = description, Items = new OpenApiSchema { Type = JsonSchemaType.String },
+        Type = JsonSchemaType.Array,
+        Description = description,
+        Items = new OpenApiSchema { Type = JsonSchemaType.String },
     };
 }
