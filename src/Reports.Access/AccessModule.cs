@@ -28,10 +28,10 @@ public static class AccessModule
             typeof(AccessModule), ServiceLifetime.Singleton, includeInternalTypes: true);
 
         // The core only: no cookie is ever made, so there is no need for the keys that protect one.
-        services.AddAuthenticationCore(options => options.DefaultScheme = CredentialAuthentication.Name);
+        services.AddAuthenticationCore(options => options.DefaultScheme = PermissionRequirement.Scheme);
         services.AddWebEncoders();
         new AuthenticationBuilder(services)
-            .AddScheme<AuthenticationSchemeOptions, CredentialAuthentication>(CredentialAuthentication.Name, null);
+            .AddScheme<AuthenticationSchemeOptions, CredentialAuthentication>(PermissionRequirement.Scheme, null);
         services.AddAuthorization();
         return services;
     }

@@ -20,8 +20,6 @@ internal sealed class CredentialAuthentication(
     ApiKeyHasher hasher,
     CurrentCaller current) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
-    public const string Name = "reports";
-
     private static readonly string[] Challenges =
         ["""Basic realm="reports", charset="UTF-8" """.TrimEnd(), """Api-Key realm="reports" """.TrimEnd()];
 
@@ -40,8 +38,8 @@ internal sealed class CredentialAuthentication(
         }
 
         current.Caller = stored.Caller;
-        var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, stored.Caller.Actor.Id)], Name);
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Name));
+        var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, stored.Caller.Actor.Id)], PermissionRequirement.Scheme);
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), PermissionRequirement.Scheme));
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)

@@ -91,16 +91,11 @@ public sealed record Problem(int Status, string Code, string Message, string Err
     public async Task WriteAsync(HttpContext http)
     {
         ArgumentNullException.ThrowIfNull(http);
-        var body = new ArrayBufferWriter<byte>(512);
-        using (var json = new Utf8JsonWriter(body))
-        {
-            var url = http.RequestServices.GetRequiredService<PublicUrl>();
-            Write(json, url.For(http.Request, $"/problems/{Code}"), http.TraceIdentifier);
-        }
-
+        var url = http.RequestServices.GetRequiredService<PublicUrl>();
+        var body = Body(url.For(http.Request, $"/problems/{Code}"), http.TraceIdentifier);
         http.Response.StatusCode = Status;
         http.Response.ContentType = "application/problem+json";
-        http.Response.ContentLength = body.WrittenCount;
+        http.Response.ContentLength = body.Length;
         if (RetryAfter is { } seconds)
         {
             http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -108,8 +103,23 @@ public sealed record Problem(int Status, string Code, string Message, string Err
 
         if (!HttpMethods.IsHead(http.Request.Method))
         {
-            await http.Response.Body.WriteAsync(body.WrittenMemory, http.RequestAborted);
+            await http.Response.Body.WriteAsync(body, http.RequestAborted);
         }
+    }
+
+    /// <summary>The body that answers a request.</summary>
+    /// <param name="type">The absolute URL of the page that explains the code.</param>
+    /// <param name="requestId">The request's id.</param>
+    /// <returns>JSON.</returns>
+    public ReadOnlyMemory<byte> Body(string type, string requestId)
+    {
+        var body = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(body))
+        {
+            Write(json, type, requestId);
+        }
+
+        return body.WrittenMemory;
     }
 
     private void Write(Utf8JsonWriter json, string type, string requestId)

@@ -3,7 +3,6 @@ using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -41,9 +40,6 @@ public sealed class DeliveryModule : ICarterModule
         services.AddHealthChecks().AddCheck<AuditCheck>("audit", tags: ["ready"]);
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<DeliveryModule>());
         services.AddValidatorsFromAssemblyContaining<DeliveryModule>(ServiceLifetime.Singleton, includeInternalTypes: true);
-        services.AddAuthorizationBuilder().AddPolicy("report.can_view_report", policy => policy
-            .RequireAuthenticatedUser()
-            .AddRequirements(new PermissionRequirement("report.can_view_report")));
         return services;
     }
 
@@ -59,16 +55,20 @@ public sealed class DeliveryModule : ICarterModule
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)
     {
-        var reports = app.MapGroup("").WithTags("Reports");
+        var reports = app.MapGroup("");
         foreach (var path in (string[])[ListReports.Path, "/b/api/v1/reports/", "/api/v1/reports/", "/api/v1/reports/files/"])
         {
-            reports.MapMethods(path, Methods, ListReports.Endpoint).RequireAuthorization("report.can_view_report");
+            reports.MapMethods(path, Methods, ListReports.Endpoint)
+                .RequireAuthorization(PermissionRequirement.Policy(DownloadReport.ViewReport))
+                .DescribeList(path);
         }
 
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {
             // The download authenticates by itself: its refusals are recorded too.
-            reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint).AllowAnonymous();
+            reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint)
+                .AllowAnonymous()
+                .DescribeDownload(path);
         }
     }
 }

@@ -27,7 +27,7 @@ internal sealed partial class DownloadReport(
     TimeProvider clock,
     ILogger<DownloadReport> log)
 {
-    private const string ViewReport = "report.can_view_report";
+    public const string ViewReport = "report.can_view_report";
     private const int PolicyVersion = 1;
 
     /// <summary>What the address named, and what could be made of it.</summary>

@@ -12,8 +12,8 @@ namespace Reports.Delivery;
 internal static class ListReports
 {
     public const string Path = "/b/api/v1/reports/files/";
-    private const int DefaultLimit = 50;
-    private const int MaximumLimit = 200;
+    public const int DefaultLimit = 50;
+    public const int MaximumLimit = 200;
     private static readonly TimeSpan DefaultWindow = TimeSpan.FromDays(30);
 
     /// <summary>The parameters as they were sent; the names are those of the address.</summary>

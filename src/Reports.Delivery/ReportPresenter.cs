@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -6,32 +8,67 @@ using Reports.BuildingBlocks;
 
 namespace Reports.Delivery;
 
-/// <summary>The body of the list.</summary>
+/// <summary>The body of the list. What is said of a member here stands in the OpenAPI document.</summary>
+[Description("A page of finished reports, newest first.")]
 internal sealed record ReportList(
-    long Count, string? Next, string? Previous, IReadOnlyList<ListedReport> Results);
+    [property: Description("How many reports match, on all pages together.")]
+    long Count,
+    [property: Description("The absolute URL of the next page; null on the last one."), Url]
+    string? Next,
+    [property: Description("The absolute URL of the previous page; null on the first one."), Url]
+    string? Previous,
+    [property: Description("The reports of this page, by `created_at` from the newest to the oldest.")]
+    IReadOnlyList<ListedReport> Results);
 
 /// <summary>One report of the list.</summary>
+[Description("A finished report.")]
 internal sealed record ListedReport(
+    [property: Description("The report's id. It stays the same, and is accepted for a download in place of a token.")]
+    [property: RegularExpression("^[A-Za-z0-9_-]{44}$")]
     string EncryptedId,
+    [property: Description("The file name that a download proposes.")]
     string ReportName,
+    [property: Description("What kind of period the report covers.")]
     string Interval,
+    [property: Description("What caused the report: `auto`, a schedule; `manual`, a request.")]
     string Source,
+    [property: Description("The format of the file.")]
     string FileFormat,
+    [property: Description("How many transactions the file holds.")]
     long RecordsAmount,
+    [property: Description("Always `finished`: no other report is listed.")]
     string Status,
+    [property: Description("When the report was requested; UTC.")]
     DateTime CreatedAt,
+    [property: Description("When its file had been written; UTC.")]
     DateTime GeneratedAt,
+    [property: Description("When its file had been verified and could be downloaded; UTC.")]
     DateTime FinishedAt,
+    [property: Description("The first instant of the period, with the offset that `time_zone` had then.")]
     DateTimeOffset PeriodStart,
+    [property: Description("The first instant after the period, with the offset that `time_zone` has then.")]
     DateTimeOffset PeriodEnd,
+    [property: Description("The IANA name of the time zone in which the days of the period are counted.")]
     string TimeZone,
+    [property: Description("The length of the file in bytes.")]
     long FileSize,
+    [property: Description("The SHA-256 digest of the file, in hexadecimal.")]
+    [property: RegularExpression("^[0-9a-f]{64}$")]
     string Sha256,
+    [property: Description("Until when the file is kept; UTC.")]
     DateTime ExpiresAt,
+    [property: Description("How to download the report.")]
     DownloadAction DownloadAction);
 
 /// <summary>How to download a report.</summary>
-internal sealed record DownloadAction(string Method, string Url, DateTime ExpiresAt);
+[Description("The request that downloads a report. It needs the credential of the caller who was given it.")]
+internal sealed record DownloadAction(
+    [property: Description("The HTTP method.")]
+    string Method,
+    [property: Description("The absolute URL. It can be used more than once."), Url]
+    string Url,
+    [property: Description("Until when the URL is good; UTC. List the report again for a new one.")]
+    DateTime ExpiresAt);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ReportList))]

@@ -25,8 +25,13 @@ internal static class EventStore
             {
                 wolverine.MessageStorageSchemaName = "wolverine";
                 wolverine.UseWolverineManagedEventSubscriptionDistribution = true;
-            })
-            .BuildSessionsWith<TenantSessions>(ServiceLifetime.Scoped);
+            });
+
+        // Only what a request or a command opens is the caller's. Message handlers open theirs for the tenant of their
+        // message, and the framework's own session factory has no tenant to fall back to: it fails loudly.
+        services.AddScoped<TenantSessions>();
+        services.AddScoped(s => s.GetRequiredService<TenantSessions>().OpenSession());
+        services.AddScoped(s => s.GetRequiredService<TenantSessions>().QuerySession());
 
         // The outbox does not hand its session's tenant on to the messages by itself.
         services.AddScoped<IMartenOutbox, TenantOutbox>();
@@ -73,7 +78,6 @@ internal static class EventStore
         options.Projections.Errors.SkipSerializationErrors = false;
         options.Projections.Errors.SkipUnknownEvents = false;
 
-        options.Logger(new QuietStoreLogger());
         options.OpenTelemetry.TrackConnections = JasperFx.OpenTelemetry.TrackLevel.Normal;
         options.OpenTelemetry.TrackEventCounters();
 
@@ -84,12 +88,10 @@ internal static class EventStore
 }
 
 /// <summary>Opens sessions for the caller's tenant; events that are appended carry who and which request.</summary>
-public sealed class TenantSessions(IDocumentStore store, CurrentCaller current) : ISessionFactory
+internal sealed class TenantSessions(IDocumentStore store, CurrentCaller current)
 {
-    /// <inheritdoc/>
     public IQuerySession QuerySession() => store.QuerySession(Tenants.Name(current.Required.Tenant));
 
-    /// <inheritdoc/>
     public IDocumentSession OpenSession()
     {
         var caller = current.Required;

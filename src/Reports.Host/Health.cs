@@ -1,5 +1,4 @@
-using System.Text.Json;
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using System.ComponentModel;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
 
@@ -12,6 +11,7 @@ namespace Reports.Host;
 internal static class Health
 {
     private const string Ready = "ready";
+    private static readonly string[] Methods = ["GET", "HEAD"];
 
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
         .AddCheck<DatabaseCheck>("database", tags: [Ready], timeout: TimeSpan.FromSeconds(5))
@@ -19,25 +19,38 @@ internal static class Health
 
     public static void MapHealth(this WebApplication app)
     {
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false, ResponseWriter = WriteAsync })
-            .AllowAnonymous();
-        app.MapHealthChecks("/health/ready", new HealthCheckOptions
-        {
-            Predicate = check => check.Tags.Contains(Ready),
-            ResponseWriter = WriteAsync,
-        }).AllowAnonymous();
+        var health = app.MapGroup("/health").WithTags("Health").AllowAnonymous();
+        health.MapMethods("/live", Methods, (HealthCheckService checks, CancellationToken cancellation) =>
+                AnswerAsync(checks, _ => false, cancellation))
+            .WithName("live").WithSummary("Whether the process answers")
+            .WithDescription("Asks nothing of database and file store. Restart the process when it does not answer.")
+            .Produces<HealthAnswer>().Produces(StatusCodes.Status405MethodNotAllowed);
+        health.MapMethods("/ready", Methods, (HealthCheckService checks, CancellationToken cancellation) =>
+                AnswerAsync(checks, check => check.Tags.Contains(Ready), cancellation))
+            .WithName("ready").WithSummary("Whether the service can do its work")
+            .WithDescription("Checks the database and the file store. Send no requests here while it answers 503.")
+            .Produces<HealthAnswer>().Produces(StatusCodes.Status405MethodNotAllowed)
+            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 
     // Names and states only: why a part is down stands in the log.
-    private static Task WriteAsync(HttpContext http, HealthReport report)
+    private static async Task<IResult> AnswerAsync(
+        HealthCheckService checks, Func<HealthCheckRegistration, bool> predicate, CancellationToken cancellation)
     {
-        http.Response.ContentType = "application/json";
-        return http.Response.WriteAsync(JsonSerializer.Serialize(new
-        {
-            status = report.Status.ToString().ToLowerInvariant(),
-            checks = report.Entries.ToDictionary(e => e.Key, e => e.Value.Status.ToString().ToLowerInvariant()),
-        }));
+        var report = await checks.CheckHealthAsync(predicate, cancellation);
+        return Results.Json(
+            new HealthAnswer(Word(report.Status), report.Entries.ToDictionary(e => e.Key, e => Word(e.Value.Status))),
+            statusCode: report.Status is HealthStatus.Unhealthy
+                ? StatusCodes.Status503ServiceUnavailable
+                : StatusCodes.Status200OK);
     }
+
+    private static string Word(HealthStatus status) => status.ToString().ToLowerInvariant();
+
+    [Description("The state of the service.")]
+    internal sealed record HealthAnswer(
+        [property: Description("`healthy`, `degraded` or `unhealthy`: the worst of the checks.")] string Status,
+        [property: Description("The state of each part, by its name.")] IReadOnlyDictionary<string, string> Checks);
 
     private sealed class DatabaseCheck(NpgsqlDataSource database) : IHealthCheck
     {

@@ -1,5 +1,8 @@
 using System.Net;
 using System.Text;
+using Reports.Access;
+using Reports.BuildingBlocks;
+using Reports.Host.Commands;
 using Shouldly;
 using Xunit;
 
@@ -139,6 +142,29 @@ public sealed class AuthenticationTests(ReportsApp app)
         command.Parameters.AddWithValue(password);
         command.Parameters.AddWithValue(name);
         (await command.ExecuteScalarAsync()).ShouldBe(0L);
+    }
+
+    [Fact]
+    public async Task a_taken_user_name_is_refused_and_nothing_of_it_is_logged()
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, _) = await merchant.UserAsync([]);
+
+        var refused = await Should.ThrowAsync<ProblemException>(() => app.Services.SendAsync(
+            merchant.Id, new RegisterUser.Command(name, "a long enough password", []), default));
+
+        refused.Problem.Errors["user_name"].ShouldBe(["is taken"]);
+        app.Log.Lines.ShouldNotContain(line => line.Contains("argon2id") || line.Contains(name));
+    }
+
+    [Fact]
+    public async Task nobody_gets_a_credential_of_a_merchant_that_does_not_exist()
+    {
+        var nobody = Guid.CreateVersion7();
+
+        (await Should.ThrowAsync<ProblemException>(() => app.KeyAsync(nobody))).Problem.Status.ShouldBe(404);
+        (await Should.ThrowAsync<ProblemException>(() => app.Services.SendAsync(
+            nobody, new RegisterUser.Command("somebody", "a long enough password", []), default))).Problem.Status.ShouldBe(404);
     }
 
     private async Task<HttpResponseMessage> ListAsync(params (string Name, string Value)[] headers)

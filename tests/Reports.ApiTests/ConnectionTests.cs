@@ -44,6 +44,19 @@ public sealed class ConnectionTests(ReportsApp app)
     }
 
     [Fact]
+    public async Task a_client_that_closes_its_sending_side_at_once_is_recorded_too()
+    {
+        var merchant = await app.MerchantAsync();
+        var given = await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        using var socket = await RequestAsync(merchant, "large.csv", app.Address);
+
+        socket.Shutdown(SocketShutdown.Send);
+
+        var end = await Eventually.GetAsync(() => EndOfReportAsync(given.Id), "the attempt to be closed");
+        end.ShouldBe("aborted");
+    }
+
+    [Fact]
     public async Task a_killed_nodes_download_is_closed_as_interrupted_and_a_slow_one_elsewhere_is_left_alone()
     {
         var merchant = await app.MerchantAsync();
@@ -64,6 +77,14 @@ public sealed class ConnectionTests(ReportsApp app)
 
         await DrainAsync(onOther);
         (await merchant.EndOfAsync(slow)).ShouldBeOfType<ReportDownloaded>().BytesSent.ShouldBe(Large);
+    }
+
+    private async Task<string?> EndOfReportAsync(Guid report)
+    {
+        await using var command = app.Database.CreateCommand(
+            "select data ->> 'outcome' from events.mt_events where type = 'download.failed.v1' and (data ->> 'report_id')::uuid = $1");
+        command.Parameters.AddWithValue(report);
+        return (string?)await command.ExecuteScalarAsync();
     }
 
     private static async Task<Socket> RequestAsync(TestMerchant merchant, string name, Uri address)
@@ -112,9 +133,9 @@ internal sealed class HostProcess : IDisposable
     public static async Task<HostProcess> StartAsync(ReportsApp app)
     {
         var ready = Path.Combine(Path.GetTempPath(), $"reports-ready-{Guid.CreateVersion7():n}");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Reports.Host.dll"), "serve"])
+        var start = new ProcessStartInfo("dotnet", [Checkout.Host, "serve"])
         {
-            WorkingDirectory = AppContext.BaseDirectory,
+            WorkingDirectory = Path.GetDirectoryName(Checkout.Host),
             RedirectStandardOutput = true,
         };
         foreach (var (name, value) in app.ProcessEnvironment())

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Net;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Reports.Host;
 using Shouldly;
 using Xunit;
 
@@ -64,16 +66,59 @@ public sealed class PlatformTests(ReportsApp app)
         using var client = app.Host.Server.CreateClient();
         var document = await TestMerchant.GetJsonAsync(client, "/openapi/v1.json");
         var described = document.GetProperty("paths").EnumerateObject()
-            .SelectMany(path => path.Value.EnumerateObject().Select(o => $"{o.Name.ToUpperInvariant()} {path.Name.TrimEnd('/')}"))
+            .SelectMany(path => path.Value.EnumerateObject().Select(o => $"{o.Name.ToUpperInvariant()} {path.Name}"))
             .Order().ToArray();
 
         var mapped = app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(e => !e.RoutePattern.RawText!.StartsWith("/openapi", StringComparison.Ordinal)
-                && !e.RoutePattern.RawText.StartsWith("/reference", StringComparison.Ordinal))
-            .SelectMany(e => (e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"])
-                .Select(method => $"{method} {e.RoutePattern.RawText!.TrimEnd('/')}"))
+            .Where(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null
+                && !e.RoutePattern.RawText!.StartsWith("/reference", StringComparison.Ordinal))
+            .SelectMany(e => (e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["any method"])
+                .Select(method => $"{method} {e.RoutePattern.RawText}"))
             .Order().ToArray();
         described.ShouldBe(mapped);
+    }
+
+    [Fact]
+    public async Task every_part_of_the_host_can_be_built_and_none_outlives_its_scope()
+    {
+        // In this environment the framework checks every registration.
+        await using var development = ReportsHost.Build(app.Builder("--environment=Development"));
+
+        development.Services.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task the_committed_handler_code_is_what_the_handlers_need()
+    {
+        using var preview = Process.Start(new ProcessStartInfo(
+            "dotnet", [Checkout.Host, "codegen", "preview"])
+        {
+            RedirectStandardOutput = true,
+            Environment =
+            {
+                ["REPORTS__DATABASE"] = "Host=unused",
+                ["REPORTS__STORAGE__ROOT"] = "unused",
+                ["REPORTS__KEYS__CURRENT"] = "1",
+                ["REPORTS__KEYS__MASTER__1"] = Convert.ToBase64String(new byte[32]),
+            },
+        })!;
+        var generated = await preview.StandardOutput.ReadToEndAsync();
+        await preview.WaitForExitAsync();
+
+        preview.ExitCode.ShouldBe(0);
+        var folder = Path.Combine(Checkout.Root, "src/Reports.Host/Internal/Generated/WolverineHandlers");
+        foreach (var file in Directory.GetFiles(folder, "*.cs"))
+        {
+            var body = Significant(await File.ReadAllTextAsync(file));
+            Significant(generated).ShouldContain(body, Case.Sensitive, $"build/codegen writes {Path.GetFileName(file)} anew");
+        }
+    }
+
+    private static string Significant(string code)
+    {
+        var start = code.IndexOf("// START", StringComparison.Ordinal);
+        var lines = (start < 0 ? code : code[start..]).Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && l != "}");
+        return string.Join('\n', lines);
     }
 
     [Fact]
@@ -93,6 +138,10 @@ public sealed class PlatformTests(ReportsApp app)
 internal static class Checkout
 {
     public static string Root { get; } = Find(new DirectoryInfo(AppContext.BaseDirectory));
+
+    /// <summary>The host as it was built beside the tests.</summary>
+    public static string Host { get; } = Path.Combine(
+        AppContext.BaseDirectory.Replace("Reports.ApiTests", "Reports.Host", StringComparison.Ordinal), "Reports.Host.dll");
 
     private static string Find(DirectoryInfo directory) =>
         File.Exists(Path.Combine(directory.FullName, "Reports.sln")) ? directory.FullName : Find(directory.Parent!);

@@ -67,6 +67,10 @@ public sealed class ReportsApp : IAsyncLifetime
         ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
     };
 
+    public Task CutDatabaseAsync() => _database.CutAsync();
+
+    public Task RestoreDatabaseAsync() => _database.RestoreAsync();
+
     public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
 
     /// <summary>A new merchant with a key.</summary>
@@ -89,7 +93,8 @@ public sealed class ReportsApp : IAsyncLifetime
 
     private const string MasterKey = "dGVzdHMgb25seTogbm90aGluZyBpcyBzZWFsZWQgYnkgdGhpcw==";
 
-    private WebApplicationBuilder Builder(params string[] settings)
+    /// <summary>The host, not built yet, with the settings of the tests.</summary>
+    internal WebApplicationBuilder Builder(params string[] settings)
     {
         var builder = ReportsHost.Builder(
         [

@@ -26,12 +26,23 @@ public sealed class TestDatabase : IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await ExecuteAsync($"drop database {_name} with (force)");
 
-    private async Task ExecuteAsync(string statement)
+    /// <summary>Ends every connection to the database and lets no new one in.</summary>
+    public async Task CutAsync() => await ExecuteAsync(
+        $"alter database {_name} allow_connections false",
+        $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{_name}'");
+
+    /// <summary>Lets connections in again.</summary>
+    public async Task RestoreAsync() => await ExecuteAsync($"alter database {_name} allow_connections true");
+
+    private async Task ExecuteAsync(params string[] statements)
     {
         await using var connection = new NpgsqlConnection(
             new NpgsqlConnectionStringBuilder(_cluster) { Pooling = false }.ConnectionString);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(statement, connection);
-        await command.ExecuteNonQueryAsync();
+        foreach (var statement in statements)
+        {
+            await using var command = new NpgsqlCommand(statement, connection);
+            await command.ExecuteNonQueryAsync();
+        }
     }
 }

@@ -26,7 +26,7 @@ internal static class ServeCommand
     {
         var command = new Command("openapi", "Print the OpenAPI document");
         command.SetAction((_, cancellation) => Instance.RunAsync(async services =>
-            Console.WriteLine(await ApiDescription.TextAsync(services, cancellation))));
+            Console.Write(await ApiDescription.TextAsync(services, cancellation))));
         return command;
     }
 

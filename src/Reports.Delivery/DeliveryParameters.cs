@@ -1,0 +1,84 @@
+using System.Text.Json.Nodes;
+using Microsoft.OpenApi;
+using Reports.Contracts;
+
+namespace Reports.Delivery;
+
+/// <summary>
+/// The parameters of list and download as the OpenAPI document has them. The endpoints read them from the request by
+/// themselves, so that a wrong one is answered by a problem that names it.
+/// </summary>
+internal static class DeliveryParameters
+{
+    public static IEnumerable<OpenApiParameter> List =>
+    [
+        Query(
+            "created_after",
+            "Created at this instant or later. A date stands for its first instant in the merchant's time zone.",
+            Moment,
+            "2026-11-01"),
+        Query(
+            "created_before",
+            "Created at this instant or earlier. A date stands for its last instant in the merchant's time zone.",
+            Moment,
+            "2026-11-23T00:00:00Z"),
+        Query("interval", "This kind of period. The word may be in any case.", OneOf<ReportInterval>(), "daily"),
+        Query("source", "This cause. The word may be in any case.", OneOf<ReportSource>(), "auto"),
+        Query(
+            "limit",
+            $"How many reports a page holds at most. A number above {ListReports.MaximumLimit} counts as that.",
+            Number(minimum: 1, ListReports.MaximumLimit, ListReports.DefaultLimit),
+            ListReports.DefaultLimit),
+        Query("offset", "How many reports to skip.", Number(minimum: 0, maximum: null, standard: 0), 0),
+    ];
+
+    public static OpenApiParameter Token => new()
+    {
+        Name = "token",
+        In = ParameterLocation.Path,
+        Required = true,
+        Description = "The download token, as in `download_action.url`; or else the report's `encrypted_id`.",
+        Schema = new OpenApiSchema
+        {
+            AnyOf =
+            [
+                new OpenApiSchema { Type = JsonSchemaType.String, Format = "uuid" },
+                new OpenApiSchema
+                {
+                    Type = JsonSchemaType.String, Pattern = $"^[A-Za-z0-9_-]{{{EncryptedIds.Length}}}$",
+                },
+            ],
+        },
+        Example = DeliveryExample.Token,
+    };
+
+    public static string[] Words<TEnum>()
+        where TEnum : struct, Enum => [.. Enum.GetValues<TEnum>().Select(value => value.Word())];
+
+    private static OpenApiSchema Moment => new()
+    {
+        AnyOf =
+        [
+            new OpenApiSchema { Type = JsonSchemaType.String, Format = "date" },
+            new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
+        ],
+    };
+
+    private static OpenApiSchema OneOf<TEnum>()
+        where TEnum : struct, Enum => new() { Type = JsonSchemaType.String, Enum = [.. Words<TEnum>()] };
+
+    private static OpenApiSchema Number(int minimum, int? maximum, int standard) => new()
+    {
+        Type = JsonSchemaType.Integer,
+        Format = "int32",
+        Minimum = $"{minimum}",
+        Maximum = maximum is { } most ? $"{most}" : null,
+        Default = standard,
+    };
+
+    private static OpenApiParameter Query(
+        string name, string description, OpenApiSchema schema, JsonNode example) => new()
+    {
+        Name = name, In = ParameterLocation.Query, Description = description, Schema = schema, Example = example,
+    };
+}
