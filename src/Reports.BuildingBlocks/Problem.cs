@@ -60,7 +60,7 @@ public sealed record Problem(int Status, string Code, string Message, string Err
     public static Problem TokenExpired { get; } = new(410, "token_expired", "Download token expired", "gone_error");
 
     /// <summary>The file is no longer kept.</summary>
-    public static Problem ReportExpired { get; } = new(410, "report_expired", "Report expired", "gone_error");
+    public static Problem ContentExpired { get; } = new(410, "report_expired", "Report expired", "gone_error");
 
     /// <summary>A fault of ours.</summary>
     public static Problem InternalError { get; } = new(500, "internal_error", "Internal error", "server_error");

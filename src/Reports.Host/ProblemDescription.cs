@@ -27,7 +27,7 @@ internal static class ProblemDescription
         Problem.NotFound,
         Problem.MethodNotAllowed,
         Problem.TokenExpired with { Detail = "List the report again for a new URL" },
-        Problem.ReportExpired,
+        Problem.ContentExpired,
         Problem.InternalError,
         Problem.Unavailable,
     }.ToLookup(problem => problem.Status);

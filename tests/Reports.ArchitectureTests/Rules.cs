@@ -52,14 +52,14 @@ internal static class Rules
         return types.Where(t => t.IsVisible)
             .SelectMany(t => t.GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.Instance | BindingFlags.DeclaredOnly)
                 .Select(m => $"{t.Name}.{m.Name}").Append(t.Name))
-            .Where(name => words.Any(word => name.Contains(word, StringComparison.Ordinal)) && name != "Problem.ReportExpired"
-                && name != "Problem.get_ReportExpired");
+            .Where(name => words.Any(word => name.Contains(word, StringComparison.Ordinal)));
     }
 
     /// <summary>No type says by its name that it does anything at all.</summary>
     public static IEnumerable<string> VagueNames(IEnumerable<Type> types)
     {
         string[] endings = ["Manager", "Helper", "Helpers", "Util", "Utils", "Service", "Dto", "Vm"];
-        return types.Where(t => endings.Any(e => t.Name.EndsWith(e, StringComparison.Ordinal))).Select(t => t.FullName!);
+        return types.Where(t => t.Namespace?.StartsWith("Reports", StringComparison.Ordinal) == true)
+            .Where(t => endings.Any(e => t.Name.EndsWith(e, StringComparison.Ordinal))).Select(t => t.FullName!);
     }
 }
