@@ -56,6 +56,12 @@ internal sealed partial class DownloadLedger(
     /// <summary>The start of the longest-running attempt that has no ending yet, by the monotonic clock.</summary>
     public long? OldestOpen => _open.IsEmpty ? null : _open.Values.Min();
 
+    /// <summary>
+    /// When the lease of this node ends, by the monotonic clock. Without a lease nobody would close an attempt that this
+    /// node leaves open, so none is begun.
+    /// </summary>
+    public long LeaseEnds { get; set; }
+
     /// <summary>How many endings wait for the database.</summary>
     public int Unwritten => _unwritten.Count;
 
@@ -64,6 +70,12 @@ internal sealed partial class DownloadLedger(
     public async Task<bool> BeginAsync(DownloadAttempt attempt, Problem? refusal = null)
     {
         _open[attempt.Id] = attempt.Start;
+        if (Stopwatch.GetTimestamp() > LeaseEnds)
+        {
+            Keep(attempt, Refused(attempt, Problem.Unavailable), cause: null);
+            return false;
+        }
+
         try
         {
             await using var session = Session(attempt);
@@ -187,7 +199,7 @@ internal sealed partial class DownloadLedger(
         attempt.Id, attempt.Attempted.ReportId, DownloadFailure.Refused, problem.Status, problem.Code, 0, attempt.ElapsedMs,
         attempt.Attempted.By, clock.GetUtcNow());
 
-    private void Keep(DownloadAttempt attempt, object end, Exception cause)
+    private void Keep(DownloadAttempt attempt, object end, Exception? cause)
     {
         StoreRefused(log, cause, attempt.Id);
         if (_unwritten.Count < MostUnwritten)
@@ -213,7 +225,7 @@ internal sealed partial class DownloadLedger(
         e is MartenCommandException or Npgsql.NpgsqlException or TimeoutException or IOException or AggregateException;
 
     [LoggerMessage(LogLevel.Error, "The event store did not take download {AttemptId}; it is kept and tried again")]
-    private static partial void StoreRefused(ILogger log, Exception cause, Guid attemptId);
+    private static partial void StoreRefused(ILogger log, Exception? cause, Guid attemptId);
 
     [LoggerMessage(LogLevel.Critical, "Too many downloads wait for the event store; {AttemptId} is lost to the record")]
     private static partial void Lost(ILogger log, Guid attemptId);

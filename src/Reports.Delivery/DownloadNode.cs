@@ -84,16 +84,18 @@ internal sealed partial class DownloadNode(
         var asked = Stopwatch.GetTimestamp();
         await using var row = await command.ExecuteReaderAsync(cancellation);
         await row.ReadAsync(cancellation);
+        var answered = Stopwatch.GetTimestamp();
         if (!row.GetBoolean(0))
         {
             // The lease is new or had lapsed. Perhaps nobody could renew: give the others time before sweeping them.
-            _leaseHeldSince = asked;
+            _leaseHeldSince = answered;
         }
 
-        MoveFloor(row.GetInt64(1), asked);
+        ledger.LeaseEnds = asked + (long)(options.NodeLease.TotalSeconds * Stopwatch.Frequency);
+        MoveFloor(row.GetInt64(1), answered);
     }
 
-    // An attempt that starts after a sequence number was read gets a later one. So once every attempt that was open
+    // Whatever has a number up to the one that was read had started by then. So once every attempt that had started by
     // then has ended, all that is open lies above it.
     private void MoveFloor(long sequence, long taken)
     {

@@ -1,6 +1,7 @@
 using System.Reflection;
 using JasperFx;
 using JasperFx.CodeGeneration;
+using Marten.Exceptions;
 using Reports.Contracts;
 using Reports.Generator;
 using Reports.Lifecycle;
@@ -68,8 +69,8 @@ internal static class Messaging
         options.Policies.OnException<ReportNotYetKnownException>().ScheduleRetry(Waits);
         options.Policies.OnException<ConcurrencyException>().RetryWithCooldown(
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
-        options.Policies.OnException<Npgsql.NpgsqlException>().ScheduleRetry(Waits);
-        options.Policies.OnException<IOException>().ScheduleRetry(Waits);
+        options.Policies.OnException<Npgsql.NpgsqlException>().Or<MartenCommandException>().Or<IOException>()
+            .Or<TimeoutException>().ScheduleRetry(Waits);
     }
 }
 

@@ -1,8 +1,11 @@
+using System.Diagnostics;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Marten;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
@@ -296,6 +299,29 @@ public sealed class DownloadTests(ReportsApp app)
         row.GetString(2).ShouldBe("audit-test/1.0");
         byte[] hashed = [.. row.GetFieldValue<byte[]>(0), .. Encoding.UTF8.GetBytes($"{row.GetString(1)}\naudit-test/1.0")];
         attempted.Origin.ShouldBe(Convert.ToHexStringLower(SHA256.HashData(hashed)));
+    }
+
+    [Fact]
+    public async Task a_node_without_a_lease_begins_no_download()
+    {
+        var merchant = await app.MerchantAsync();
+        var ledger = new DownloadLedger(
+            app.Services.GetRequiredService<IDocumentStore>(), new Origins(), TimeProvider.System, NullLogger<DownloadLedger>.Instance);
+        var now = DateTimeOffset.UtcNow;
+        var attempt = new DownloadAttempt(
+            new DownloadAttempted(
+                Guid.CreateVersion7(), ledger.NodeId, "GET", LocatorKind.Token, "", null, new(1, null, null, null, now), "", "",
+                Actor.Anonymous, now),
+            merchant.Id,
+            new Origin(Guid.CreateVersion7().ToString(), [], "", ""),
+            Stopwatch.GetTimestamp());
+
+        (await ledger.BeginAsync(attempt)).ShouldBeFalse();
+        ledger.Unwritten.ShouldBe(1);
+
+        ledger.LeaseEnds = long.MaxValue;
+        await ledger.WriteWaitingAsync(CancellationToken.None);
+        Refused((await merchant.AttemptAsync(attempt.Id)).End, 503, "unavailable");
     }
 
     private static async Task<Uri> PathAsync(TestMerchant merchant, string name) =>
