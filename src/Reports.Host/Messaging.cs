@@ -55,6 +55,11 @@ internal static class Messaging
         options.MultipleHandlerBehavior = MultipleHandlerBehavior.Separated;
         options.UnknownMessageBehavior = UnknownMessageBehavior.DeadLetterQueue;
         options.Durability.Mode = settings.IsSoloNode ? DurabilityMode.Solo : DurabilityMode.Balanced;
+
+        // A killed node's messages go on elsewhere within half a minute. A node that only stalled for so long has company
+        // then, and whatever both handle has one effect.
+        options.Durability.HealthCheckPollingTime = TimeSpan.FromSeconds(5);
+        options.Durability.StaleNodeTimeout = TimeSpan.FromSeconds(20);
         options.Durability.MessageIdentity = MessageIdentity.IdAndDestination;
         options.Durability.KeepAfterMessageHandling = TimeSpan.FromDays(1);
         options.Durability.MessageStorageSchemaName = "wolverine";
