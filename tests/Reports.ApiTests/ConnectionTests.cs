@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -117,61 +116,5 @@ public sealed class ConnectionTests(ReportsApp app)
         while (await socket.ReceiveAsync(buffer) > 0)
         {
         }
-    }
-}
-
-/// <summary>The service as a process of its own, to be killed.</summary>
-internal sealed class HostProcess : IDisposable
-{
-    private readonly Process _process;
-    private readonly string _readyFile;
-
-    private HostProcess(Process process, string readyFile) => (_process, _readyFile) = (process, readyFile);
-
-    public Uri Address { get; private set; } = null!;
-
-    public static async Task<HostProcess> StartAsync(ReportsApp app)
-    {
-        var ready = Path.Combine(Path.GetTempPath(), $"reports-ready-{Guid.CreateVersion7():n}");
-        var start = new ProcessStartInfo("dotnet", [Checkout.Host, "serve"])
-        {
-            WorkingDirectory = Path.GetDirectoryName(Checkout.Host),
-            RedirectStandardOutput = true,
-        };
-        foreach (var (name, value) in app.ProcessEnvironment())
-        {
-            start.Environment[name] = value;
-        }
-
-        start.Environment["REPORTS__READYFILE"] = ready;
-        var host = new HostProcess(Process.Start(start)!, ready);
-        host._process.BeginOutputReadLine();
-        var address = await Eventually.GetAsync(
-            async () =>
-            {
-                host._process.HasExited.ShouldBeFalse();
-                return File.Exists(ready) && await File.ReadAllTextAsync(ready) is { Length: > 0 } text ? text : null;
-            },
-            "the host to be ready");
-        host.Address = new Uri(address);
-        return host;
-    }
-
-    /// <summary>kill -9.</summary>
-    public void Kill()
-    {
-        _process.Kill();
-        _process.WaitForExit();
-    }
-
-    public void Dispose()
-    {
-        if (!_process.HasExited)
-        {
-            Kill();
-        }
-
-        _process.Dispose();
-        File.Delete(_readyFile);
     }
 }
