@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using JasperFx;
 using Marten;
-using Marten.Exceptions;
 using Microsoft.Extensions.Logging;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
@@ -53,8 +52,8 @@ internal sealed partial class DownloadLedger(
     /// <summary>This run of this process. Its lease tells others whether its attempts can still end.</summary>
     public Guid NodeId { get; } = Guid.CreateVersion7(clock.GetUtcNow());
 
-    /// <summary>The start of the longest-running attempt that has no ending yet, by the monotonic clock.</summary>
-    public long? OldestOpen => _open.IsEmpty ? null : _open.Values.Min();
+    /// <summary>The start of the longest-running attempt without an ending, by the monotonic clock; the maximum without any.</summary>
+    public long OldestOpen => _open.Values.DefaultIfEmpty(long.MaxValue).Min();
 
     /// <summary>
     /// When the lease of this node ends, by the monotonic clock. Without a lease nobody would close an attempt that this
@@ -90,20 +89,21 @@ internal sealed partial class DownloadLedger(
 
             return true;
         }
-        catch (Exception e) when (IsStoreFailure(e))
+        catch (Exception e)
         {
+            // Whatever it was: the attempt was made, so it is recorded later, and nothing is delivered.
             Keep(attempt, Refused(attempt, Problem.Unavailable), e);
             return false;
         }
     }
 
     /// <summary>Records the end of an attempt whose beginning is recorded.</summary>
-    public async Task EndAsync(DownloadAttempt attempt, DownloadEnd end, int status)
+    public async Task EndAsync(DownloadAttempt attempt, DownloadEnd end, int? status)
     {
         var (id, report, now) = (attempt.Id, attempt.Attempted.ReportId, clock.GetUtcNow());
         object ending = end.Outcome is { } outcome
             ? new ReportDownloaded(
-                id, report!.Value, outcome, status, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now)
+                id, report!.Value, outcome, status!.Value, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now)
             : new ReportDownloadFailed(
                 id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now);
         try
@@ -117,9 +117,16 @@ internal sealed partial class DownloadLedger(
         {
             // The lease of this node had lapsed, and another node closed the attempt as interrupted.
             ClosedByOthers(log, id);
-            Close(attempt, ending);
+            if (attempt.Finding is null)
+            {
+                Close(attempt, ending);
+            }
+            else
+            {
+                Keep(attempt, ending, cause: null);
+            }
         }
-        catch (Exception e) when (IsStoreFailure(e))
+        catch (Exception e)
         {
             Keep(attempt, ending, e);
         }
@@ -134,18 +141,36 @@ internal sealed partial class DownloadLedger(
             Guid.CreateVersion7(now), reportId, attempt.Id, finding, offset, Actor.Service, now);
     }
 
-    /// <summary>Writes what had to wait, in order, until there is nothing left or the database refuses again.</summary>
-    public async Task WriteWaitingAsync(CancellationToken cancellation)
+    /// <summary>
+    /// Writes what had to wait, for as long as there is time and the database takes it. What it does not take goes to the
+    /// end, so that one entry keeps no other from being written.
+    /// </summary>
+    public async Task WriteWaitingAsync(TimeSpan time, CancellationToken cancellation)
     {
-        while (_unwritten.TryPeek(out var waiting))
+        const int MostFailures = 3;
+        var (start, failures) = (Stopwatch.GetTimestamp(), 0);
+        for (var left = _unwritten.Count; left > 0 && failures < MostFailures; left--)
         {
-            await WriteAsync(waiting.Attempt, waiting.End, cancellation);
-            _unwritten.TryDequeue(out _);
-            Close(waiting.Attempt, waiting.End);
+            if (Stopwatch.GetElapsedTime(start) > time || !_unwritten.TryDequeue(out var waiting))
+            {
+                return;
+            }
+
+            try
+            {
+                await WriteAsync(waiting.Attempt, waiting.End, cancellation);
+                Close(waiting.Attempt, waiting.End);
+            }
+            catch (Exception e)
+            {
+                failures++;
+                StoreRefused(log, e, waiting.Attempt.Id);
+                _unwritten.Enqueue(waiting);
+            }
         }
     }
 
-    // A commit whose answer was lost may have happened: what is in the stream decides what is still to be written.
+    // A commit whose answer was lost may have happened: what is in the streams decides what is still to be written.
     private async Task WriteAsync(DownloadAttempt attempt, object end, CancellationToken cancellation)
     {
         await using var session = Session(attempt);
@@ -159,7 +184,13 @@ internal sealed partial class DownloadLedger(
                 End(session, attempt, end);
                 break;
             default:
-                return;
+                if (attempt.Finding is { } finding
+                    && await session.Events.FetchStreamStateAsync(finding.FindingId, cancellation) is null)
+                {
+                    Found(session, finding);
+                }
+
+                break;
         }
 
         await session.SaveChangesAsync(cancellation);
@@ -219,10 +250,6 @@ internal sealed partial class DownloadLedger(
         var outcome = end is ReportDownloaded done ? done.Outcome.Word() : ((ReportDownloadFailed)end).Outcome.Word();
         Downloads.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
     }
-
-    /// <summary>Whether it is the database that failed, and not the code.</summary>
-    public static bool IsStoreFailure(Exception e) =>
-        e is MartenCommandException or Npgsql.NpgsqlException or TimeoutException or IOException or AggregateException;
 
     [LoggerMessage(LogLevel.Error, "The event store did not take download {AttemptId}; it is kept and tried again")]
     private static partial void StoreRefused(ILogger log, Exception? cause, Guid attemptId);

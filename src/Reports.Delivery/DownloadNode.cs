@@ -4,6 +4,7 @@ using Marten;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using NpgsqlTypes;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Weasel.Core;
@@ -24,7 +25,7 @@ internal sealed partial class DownloadNode(
     ILogger<DownloadNode> log) : BackgroundService
 {
     // Attempts recorded before this place in the store have all ended: a sweep need not look at them.
-    private long _floor;
+    private long? _floor;
     private (long Sequence, long Taken)? _candidate;
     private long _leaseHeldSince;
 
@@ -52,13 +53,17 @@ internal sealed partial class DownloadNode(
             try
             {
                 await RenewAsync(stoppingToken);
-                await ledger.WriteWaitingAsync(stoppingToken);
+                await ledger.WriteWaitingAsync(options.NodeLease / 5, stoppingToken);
                 if (Stopwatch.GetElapsedTime(_leaseHeldSince) > options.NodeLease)
                 {
                     await SweepAsync(stoppingToken);
                 }
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception e)
             {
                 RoundFailed(log, e);
             }
@@ -73,33 +78,34 @@ internal sealed partial class DownloadNode(
             """
             with before as (select lease_until from reports.download_nodes where node_id = $1)
             insert into reports.download_nodes as n (node_id, lease_until, floor)
-            values ($1, now() + $2, $3)
+            select $1, now() + $2, coalesce($3, last_value - 1) from events.mt_events_sequence
             on conflict (node_id) do update set lease_until = excluded.lease_until, floor = excluded.floor
-            returning coalesce((select lease_until > now() from before), false),
+            returning floor, coalesce((select lease_until > now() from before), false),
                       (select last_value from events.mt_events_sequence)
             """);
         command.Parameters.AddWithValue(ledger.NodeId);
         command.Parameters.AddWithValue(options.NodeLease);
-        command.Parameters.AddWithValue(_floor);
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)_floor ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
         var asked = Stopwatch.GetTimestamp();
         await using var row = await command.ExecuteReaderAsync(cancellation);
         await row.ReadAsync(cancellation);
         var answered = Stopwatch.GetTimestamp();
-        if (!row.GetBoolean(0))
+        _floor = row.GetInt64(0);
+        if (!row.GetBoolean(1))
         {
             // The lease is new or had lapsed. Perhaps nobody could renew: give the others time before sweeping them.
             _leaseHeldSince = answered;
         }
 
         ledger.LeaseEnds = asked + (long)(options.NodeLease.TotalSeconds * Stopwatch.Frequency);
-        MoveFloor(row.GetInt64(1), answered);
+        MoveFloor(row.GetInt64(2), answered);
     }
 
     // Whatever has a number up to the one that was read had started by then. So once every attempt that had started by
     // then has ended, all that is open lies above it.
     private void MoveFloor(long sequence, long taken)
     {
-        if (_candidate is { } candidate && (ledger.OldestOpen is not { } oldest || oldest > candidate.Taken))
+        if (_candidate is { } candidate && ledger.OldestOpen > candidate.Taken)
         {
             _floor = candidate.Sequence;
             _candidate = null;
@@ -112,14 +118,22 @@ internal sealed partial class DownloadNode(
     {
         foreach (var (node, floor) in await LapsedAsync(cancellation))
         {
-            var closed = 0;
-            foreach (var (tenant, attempted) in await OpenAttemptsAsync(node, floor, cancellation))
+            try
             {
-                closed += await CloseAsync(tenant, attempted, cancellation) ? 1 : 0;
-            }
+                var closed = 0;
+                foreach (var (tenant, attempted) in await OpenAttemptsAsync(node, floor, cancellation))
+                {
+                    closed += await CloseAsync(tenant, attempted, cancellation) ? 1 : 0;
+                }
 
-            await ForgetAsync(node, cancellation);
-            NodeLost(log, node, closed);
+                await ForgetAsync(node, cancellation);
+                NodeLost(log, node, closed);
+            }
+            catch (NpgsqlException e)
+            {
+                // One node's attempts must not keep another's open.
+                RoundFailed(log, e);
+            }
         }
     }
 
@@ -200,8 +214,8 @@ internal sealed partial class DownloadNode(
     {
         try
         {
-            await ledger.WriteWaitingAsync(CancellationToken.None);
-            if (ledger.OldestOpen is null)
+            await ledger.WriteWaitingAsync(options.NodeLease, CancellationToken.None);
+            if (ledger.OldestOpen == long.MaxValue)
             {
                 await ForgetAsync(ledger.NodeId, CancellationToken.None);
             }

@@ -116,7 +116,7 @@ internal sealed partial class DownloadReport(
             var now = clock.GetUtcNow();
             return (target, report, Decide(current.Caller, target, report, now), now);
         }
-        catch (Exception e) when (DownloadLedger.IsStoreFailure(e))
+        catch (Exception e)
         {
             // Who it is or what is meant could not be looked up; that somebody asked is recorded all the same.
             LookupFailed(log, e);
@@ -138,14 +138,14 @@ internal sealed partial class DownloadReport(
         {
             WriteHeaders(http.Response, report);
             end = isHead ? new DownloadEnd(DownloadOutcome.Head, 0) : await delivery.SendAsync(http);
-            if (end.Failure == DownloadFailure.Corrupt)
+            if (end.Finding is { } finding)
             {
-                ledger.Note(attempt, report.Id, "altered", end.BytesSent);
+                ledger.Note(attempt, report.Id, finding, end.BytesSent);
             }
         }
         finally
         {
-            await ledger.EndAsync(attempt, end, StatusCodes.Status200OK);
+            await ledger.EndAsync(attempt, end, end.Outcome is not null || http.Response.HasStarted ? 200 : null);
             if (end.Failure is not null)
             {
                 // A short body must never look like a whole one (RFC 9112 section 8).
@@ -199,7 +199,7 @@ internal sealed partial class DownloadReport(
         headers.LastModified = report.FinishedAt;
     }
 
-    [LoggerMessage(LogLevel.Error, "A download could not be decided: the database does not answer")]
+    [LoggerMessage(LogLevel.Error, "A download could not be decided; it is refused")]
     private static partial void LookupFailed(ILogger log, Exception cause);
 
     [LoggerMessage(LogLevel.Warning, "Download {AttemptId} was not given in full: {Code}")]

@@ -12,7 +12,7 @@ internal readonly record struct DownloadToken(long ReportNumber, int PrincipalNu
 /// content, as a synthetic IV (<c>docs/contract.md</c> section 4): tag = AES under K1 of the content, content masked by
 /// AES under K2 of the tag. Who holds a token and not its principal's credential can do nothing with it.
 /// </summary>
-internal sealed class DownloadTokens(KeyRing keys)
+internal sealed class DownloadTokens(KeyRing keys) : IDisposable
 {
     private const int ReportBits = 36;
     private const int PrincipalBits = 20;
@@ -22,9 +22,10 @@ internal sealed class DownloadTokens(KeyRing keys)
     private const int BlockBytes = 16;
     private static readonly UInt128 ContentMask = (UInt128.One << ContentBits) - 1;
 
-    private readonly (Cipher Tag, Cipher Mask)[] _ciphers = [.. keys.Versions.Select(v => (
-        new Cipher(keys.Derive(v, "download-token-tag")),
-        new Cipher(keys.Derive(v, "download-token-mask"))))];
+    // One set a thread: the framework does not promise that a cipher can be shared.
+    private readonly ThreadLocal<(BlockCipher Tag, BlockCipher Mask)[]> _ciphers = new(() => [.. keys.Versions.Select(v => (
+        new BlockCipher(keys.Derive(v, "download-token-tag")),
+        new BlockCipher(keys.Derive(v, "download-token-mask"))))]);
 
     /// <summary>The whole minute at which a token that is minted now expires: never earlier than its lifetime asks.</summary>
     public static DateTimeOffset Expiry(DateTimeOffset now, TimeSpan lifetime)
@@ -46,7 +47,7 @@ internal sealed class DownloadTokens(KeyRing keys)
             BinaryPrimitives.WriteUInt128BigEndian(blocks.AsSpan(i * BlockBytes), contents[i]);
         }
 
-        var (tag, mask) = _ciphers[0];
+        var (tag, mask) = _ciphers.Value![0];
         tag.Encrypt(blocks);
         for (var i = 0; i < contents.Length; i++)
         {
@@ -76,7 +77,7 @@ internal sealed class DownloadTokens(KeyRing keys)
         Span<byte> tagBlock = stackalloc byte[BlockBytes];
         Span<byte> block = stackalloc byte[BlockBytes];
         BinaryPrimitives.WriteUInt128BigEndian(tagBlock, bits >> ContentBits << (128 - (TagBytes * 8)));
-        foreach (var (tag, mask) in _ciphers)
+        foreach (var (tag, mask) in _ciphers.Value!)
         {
             tagBlock.CopyTo(block);
             mask.Encrypt(block);
@@ -94,6 +95,8 @@ internal sealed class DownloadTokens(KeyRing keys)
 
         return null;
     }
+
+    public void Dispose() => _ciphers.Dispose();
 
     private static UInt128 Content(long report, int principal, long minute)
     {
@@ -130,29 +133,15 @@ internal sealed class DownloadTokens(KeyRing keys)
 }
 
 /// <summary>AES-256 on single blocks under one key. Each block is a value of its own, so there is nothing to chain.</summary>
-internal sealed class Cipher(byte[] key) : IDisposable
+internal sealed class BlockCipher : IDisposable
 {
-    // One instance a thread: the framework does not promise that they can be shared.
-    private readonly ThreadLocal<Aes> _aes = new(() => Create(key), trackAllValues: true);
+    private readonly Aes _aes = Aes.Create();
 
-    public void Encrypt(Span<byte> blocks) => _aes.Value!.EncryptEcb(blocks, blocks, PaddingMode.None);
+    public BlockCipher(byte[] key) => _aes.Key = key;
 
-    public void Decrypt(Span<byte> blocks) => _aes.Value!.DecryptEcb(blocks, blocks, PaddingMode.None);
+    public void Encrypt(Span<byte> blocks) => _aes.EncryptEcb(blocks, blocks, PaddingMode.None);
 
-    public void Dispose()
-    {
-        foreach (var aes in _aes.Values)
-        {
-            aes.Dispose();
-        }
+    public void Decrypt(Span<byte> blocks) => _aes.DecryptEcb(blocks, blocks, PaddingMode.None);
 
-        _aes.Dispose();
-    }
-
-    private static Aes Create(byte[] key)
-    {
-        var aes = Aes.Create();
-        aes.Key = key;
-        return aes;
-    }
+    public void Dispose() => _aes.Dispose();
 }

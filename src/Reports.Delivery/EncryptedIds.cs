@@ -76,13 +76,13 @@ internal sealed class EncryptedIds(KeyRing keys)
         public MerchantCiphers(KeyRing keys, int version, Guid merchant)
         {
             var derived = keys.Derive(version, $"encrypted-id:{merchant:N}", 64);
-            Id = new Cipher(derived[..32]);
-            Tag = new Cipher(derived[32..]);
+            Id = new BlockCipher(derived[..32]);
+            Tag = new BlockCipher(derived[32..]);
         }
 
-        public Cipher Id { get; }
+        public BlockCipher Id { get; }
 
-        public Cipher Tag { get; }
+        public BlockCipher Tag { get; }
 
         public void Dispose()
         {

@@ -9,6 +9,9 @@ namespace Reports.Delivery;
 /// <summary>How a delivery ended.</summary>
 internal sealed record DownloadEnd(DownloadOutcome? Outcome, DownloadFailure? Failure, string Code, long BytesSent)
 {
+    /// <summary>What was found wrong with the stored file.</summary>
+    public string? Finding { get; init; }
+
     public DownloadEnd(DownloadOutcome outcome, long bytesSent)
         : this(outcome, null, "", bytesSent)
     {
@@ -48,7 +51,7 @@ internal sealed class FileDelivery : IDisposable
             delivery.Finding = await delivery.CheckStartAsync();
             return delivery;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
             delivery?.Dispose();
             var isMissing = e is FileNotFoundException or DirectoryNotFoundException;
@@ -65,9 +68,9 @@ internal sealed class FileDelivery : IDisposable
         {
             for (var block = 0; sent < _report!.FileSize; block++)
             {
-                if (block > 0 && !await ReadBlockAsync(block, aborted))
+                if (block > 0 && await ReadBlockAsync(block, aborted) is { } finding)
                 {
-                    return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", sent);
+                    return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", sent) { Finding = finding };
                 }
 
                 var length = BlockLength(block);
@@ -105,18 +108,27 @@ internal sealed class FileDelivery : IDisposable
     {
         < 0 => "short",
         > 0 => "altered",
-        _ when _report.FileSize > 0 && !await ReadBlockAsync(0, CancellationToken.None) => "altered",
+        _ when _report.FileSize > 0 => await ReadBlockAsync(0, CancellationToken.None),
         _ => null,
     };
 
     private int BlockLength(int block) =>
         (int)Math.Min(_report!.BlockSize, _report.FileSize - ((long)block * _report.BlockSize));
 
-    private async ValueTask<bool> ReadBlockAsync(int block, CancellationToken cancellation)
+    // Null when the block is as it was recorded.
+    private async ValueTask<string?> ReadBlockAsync(int block, CancellationToken cancellation)
     {
-        var buffer = _block.AsMemory(0, BlockLength(block));
-        var read = await _file!.ReadAsync(buffer, (long)block * _report!.BlockSize, cancellation);
-        var digest = _report.BlockDigests.AsMemory(block * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes);
-        return read == buffer.Length && SHA256.HashData(buffer.Span).AsSpan().SequenceEqual(digest.Span);
+        try
+        {
+            var buffer = _block.AsMemory(0, BlockLength(block));
+            var read = await _file!.ReadAsync(buffer, (long)block * _report!.BlockSize, cancellation);
+            var digest = _report.BlockDigests.AsSpan(block * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes);
+            var isAsRecorded = read == buffer.Length && SHA256.HashData(buffer.Span).AsSpan().SequenceEqual(digest);
+            return isAsRecorded ? null : read < buffer.Length ? "short" : "altered";
+        }
+        catch (IOException)
+        {
+            return "unreadable";
+        }
     }
 }

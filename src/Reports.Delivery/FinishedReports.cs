@@ -75,7 +75,7 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
         """
         select report_id, report_name, file_format, file_size, sha256, finished_at, expires_at, storage_key,
                block_size, block_digests
-        from reports.finished_reports where merchant_id = $1 and 
+        from reports.finished_reports where merchant_id = $1
         """;
 
     public async Task<(long Count, List<FinishedReport> Rows)> PageAsync(
@@ -124,7 +124,7 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
     private async Task<StoredReport?> FindAsync(
         string condition, Guid merchant, NpgsqlParameter key, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(ForDownload + condition);
+        await using var command = database.CreateCommand($"{ForDownload} and {condition}");
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchant });
         command.Parameters.Add(key);
         await using var row = await command.ExecuteReaderAsync(cancellation);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using FluentValidation;
 using MediatR;
 using Microsoft.AspNetCore.Http;
@@ -147,16 +148,16 @@ internal static class ListReports
 }
 
 /// <summary>Dates and instants as the addresses of the API write them.</summary>
-internal static class Times
+internal static partial class Times
 {
     public static readonly DateTimeOffset Earliest = new(1, 1, 2, 0, 0, 0, TimeSpan.Zero);
     public static readonly DateTimeOffset Latest = new(9999, 12, 30, 0, 0, 0, TimeSpan.Zero);
 
     private static readonly string[] InstantFormats =
-    [
-        "yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK",
-        "yyyy-MM-dd't'HH:mm:ssK", "yyyy-MM-dd't'HH:mm:ss.FFFFFFFK",
-    ];
+        ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+
+    [GeneratedRegex(@"(?<=\.[0-9]{7})[0-9]+(?=[^0-9])")]
+    private static partial Regex BeyondTicks();
 
     /// <summary>A date; null when the text is none, or none that a zone could move out of the calendar.</summary>
     public static DateOnly? Day(string text) =>
@@ -170,7 +171,7 @@ internal static class Times
             && (text.EndsWith('Z') || text.EndsWith('z') || text[^6] is '+' or '-');
         return hasOffset
             && DateTimeOffset.TryParseExact(
-                text.ToUpperInvariant(), InstantFormats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var at)
+                BeyondTicks().Replace(text.ToUpperInvariant(), ""), InstantFormats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var at)
             && at.UtcDateTime.Year is > 1 and < 9999 ? at : null;
     }
 

@@ -36,18 +36,20 @@ internal sealed class Origins
     public Origin Of(HttpContext http)
     {
         var address = http.Connection.RemoteIpAddress?.ToString() ?? "";
-        var sent = http.Request.Headers.UserAgent.ToString();
-        var agent = sent.Length > LongestUserAgent ? sent[..LongestUserAgent] : sent;
+        var agent = Text(http.Request.Headers.UserAgent.ToString());
         return _known.TryGetValue((address, agent), out var known) ? known : New(address, agent);
     }
 
     /// <summary>Puts the row into the session's commit, unless it is known to be there.</summary>
     public void Store(IDocumentOperations session, Origin origin)
     {
-        if (!_known.ContainsKey((origin.Address, origin.UserAgent)))
+        if (!_known.TryGetValue((origin.Address, origin.UserAgent), out var known) || known.Id != origin.Id)
         {
             session.QueueSqlCommand(
-                "insert into reports.download_origins (origin, salt, address, user_agent) values (?, ?, ?, ?)",
+                """
+                insert into reports.download_origins (origin, salt, address, user_agent) values (?, ?, ?, ?)
+                on conflict (origin) do nothing
+                """,
                 origin.Id, origin.Salt, origin.Address, origin.UserAgent);
         }
     }
@@ -62,6 +64,10 @@ internal sealed class Origins
 
         _known.TryAdd((origin.Address, origin.UserAgent), origin);
     }
+
+    // Cut, and without what is no character: half of a pair at the cut, or what the header never encoded rightly.
+    private static string Text(string sent) => Encoding.UTF8.GetString(
+        Encoding.UTF8.GetBytes(sent.Length > LongestUserAgent ? sent[..LongestUserAgent] : sent)).Replace("\0", "", StringComparison.Ordinal);
 
     private static Origin New(string address, string agent)
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Reports.Contracts;
 using Reports.Contracts.Messages;
 using Reports.Generator.Files;
@@ -7,7 +8,7 @@ namespace Reports.Generator;
 
 /// <summary>
 /// Writes settlement reports from the transaction database. The same request over the same transactions gives the same
-/// bytes, so a second try replaces the file of the first by an equal one.
+/// bytes.
 /// </summary>
 /// <param name="database">Where the transactions are.</param>
 /// <param name="files">Where the reports go.</param>
@@ -62,10 +63,11 @@ public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles
             totals.ByCurrency());
     }
 
-    private static string FileName(ReportFormat format) => format switch
+    // A name of its own for each run: an order that comes twice must not touch the file that an earlier run has claimed.
+    private static string FileName(ReportFormat format) => $"report-{RandomNumberGenerator.GetHexString(12, lowercase: true)}." + format switch
     {
-        ReportFormat.Csv => "report.csv",
-        ReportFormat.Xlsx => "report.xlsx",
+        ReportFormat.Csv => "csv",
+        ReportFormat.Xlsx => "xlsx",
     };
 
     private static IReportWriter Writer(GenerateReport message, Stream stream, TimeZoneInfo zone) =>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Npgsql;
 using Reports.Access;
@@ -18,6 +19,7 @@ internal static class Demo
 {
     private const string ViewReport = "report.can_view_report";
     private const string Complete = "REPORTS_DEMO_COMPLETE";
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public static async Task RunAsync(WebApplication app, string url, string envFile, CancellationToken cancellation)
     {
@@ -155,14 +157,21 @@ internal static class Demo
 
         var all = there.Total + missing.Count;
         var task = progress.AddTask("Generating reports", maxValue: all);
-        while (!task.IsFinished)
+        var lastChange = Stopwatch.GetTimestamp();
+        while (!task.IsFinished && Stopwatch.GetElapsedTime(lastChange) < Patience)
         {
             there = await RequestedAsync(database, merchants, cancellation);
+            lastChange = there.Ended > task.Value ? Stopwatch.GetTimestamp() : lastChange;
             task.Value = there.Ended;
             if (there.Ended < all)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(200), cancellation);
             }
+        }
+
+        if (!task.IsFinished)
+        {
+            AnsiConsole.WriteLine($"{all - there.Ended} reports are still on their way; the log says what keeps them.");
         }
     }
 

@@ -50,6 +50,9 @@ internal static class Messaging
         }
 
         options.UseSystemTextJsonForSerialization(json => ContractJson.Apply(json));
+
+        // A report over a year of transactions takes its time; the standard is a minute.
+        options.DefaultExecutionTimeout = TimeSpan.FromHours(2);
         options.EnableRelayOfUserName = true;
         options.EnvelopeIdGeneration = EnvelopeIdGeneration.GuidV7;
         options.MultipleHandlerBehavior = MultipleHandlerBehavior.Separated;
@@ -74,8 +77,10 @@ internal static class Messaging
         options.Policies.OnException<ReportNotYetKnownException>().ScheduleRetry(Waits);
         options.Policies.OnException<ConcurrencyException>().RetryWithCooldown(
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
-        options.Policies.OnException<Npgsql.NpgsqlException>().Or<MartenCommandException>().Or<IOException>()
-            .Or<TimeoutException>().ScheduleRetry(Waits);
+
+        // A connection that breaks in a commit surfaces as a transaction that is disposed of.
+        options.Policies.OnException<Npgsql.NpgsqlException>().Or<MartenCommandException>().Or<ObjectDisposedException>()
+            .Or<IOException>().Or<TimeoutException>().Or<OperationCanceledException>().ScheduleRetry(Waits);
     }
 }
 

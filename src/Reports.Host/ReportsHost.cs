@@ -44,10 +44,7 @@ internal static class ReportsHost
             options => Messaging.Configure(
                 options, settings, compilesHandlers || builder.Environment.IsDevelopment()),
             ExtensionDiscovery.ManualOnly);
-
-        // This one logs the parameters of statements that fail: hashes of secrets, names of users, addresses. What fails
-        // is logged by whoever asked for it.
-        builder.Logging.AddFilter("Marten.IDocumentStore", LogLevel.None);
+        builder.Logging.AddSecretFilters();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         return builder;
     }

@@ -28,6 +28,23 @@ internal static class Telemetry
         }
     }
 
+    /// <summary>
+    /// Silences, whatever the configuration says, the framework's loggers that write what must not be written: the paths
+    /// of requests, which hold tokens, and the parameters of statements that failed, which hold hashes, names, addresses.
+    /// </summary>
+    public static void AddSecretFilters(this ILoggingBuilder logging)
+    {
+        string[] loggers =
+        [
+            "Marten.IDocumentStore", "Microsoft.AspNetCore.Hosting.Diagnostics", "Microsoft.AspNetCore.Routing.Matching.DfaMatcher",
+            "Microsoft.AspNetCore.Server.Kestrel.BadRequests",
+        ];
+        foreach (var logger in loggers)
+        {
+            logging.AddFilter(logger, LogLevel.None);
+        }
+    }
+
     // The path of a download holds its token, and no token is ever written down.
     internal static void WithoutToken(Activity activity, HttpRequest request)
     {

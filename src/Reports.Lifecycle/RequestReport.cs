@@ -38,7 +38,7 @@ public static class RequestReport
             RuleFor(c => c.FirstDay.Year).InclusiveBetween(2000, 9000).WithMessage("must be a day from the year 2000 on")
                 .OverridePropertyName("first_day");
             RuleFor(c => c.TimeZone)
-                .Must(zone => zone is null || TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+                .Must(zone => zone is null || (TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId))
                 .WithMessage("is not an IANA time zone, such as Asia/Kuwait")
                 .OverridePropertyName("time_zone");
             RuleFor(c => c.LastDay)
@@ -47,7 +47,7 @@ public static class RequestReport
                 .Must((c, last) => last is null || last >= c.FirstDay)
                 .WithMessage("must not be before first_day")
                 .Must((c, last) => last is null || last.Value.DayNumber - c.FirstDay.DayNumber < Periods.LongestDays)
-                .WithMessage($"must not be more than {Periods.LongestDays} days after first_day")
+                .WithMessage($"must make a period of {Periods.LongestDays} days at the most")
                 .OverridePropertyName("last_day");
         }
     }

@@ -23,15 +23,16 @@ public sealed class ReportFileWriter : IAsyncDisposable
     /// <summary>Where to write to.</summary>
     public Stream Stream => _stream;
 
-    /// <summary>Makes the file durable and lets it stand under its key, in place of one from an earlier try.</summary>
+    /// <summary>Makes the file durable and lets it stand under its key.</summary>
     /// <param name="cancellation">Stops before the rename.</param>
     /// <returns>A task that ends when the file stands.</returns>
+    /// <exception cref="IOException">A file stands there already: it is never written again.</exception>
     public async Task CommitAsync(CancellationToken cancellation)
     {
         await _stream.FlushAsync(cancellation);
         _stream.Flush(flushToDisk: true);
         await _stream.DisposeAsync();
-        File.Move(_partial, _path, overwrite: true);
+        File.Move(_partial, _path, overwrite: false);
     }
 
     /// <inheritdoc/>

@@ -302,6 +302,42 @@ public sealed class DownloadTests(ReportsApp app)
     }
 
     [Fact]
+    public async Task a_user_agent_cut_within_a_character_is_recorded_all_the_same()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("r.csv");
+        using var client = merchant.Client();
+        using var request = new HttpRequestMessage(HttpMethod.Get, await PathAsync(merchant, "r.csv"));
+        request.Headers.TryAddWithoutValidation("User-Agent", new string('a', 255) + "😀");
+
+        using var response = await client.SendAsync(request);
+
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await merchant.AttemptAsync(response)).Attempted.Origin.ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task attempts_at_once_from_one_place_all_name_an_origin_that_is_there()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("r.csv");
+        var path = await PathAsync(merchant, "r.csv");
+        using var client = merchant.Client();
+        client.DefaultRequestHeaders.UserAgent.ParseAdd($"at-once/{Guid.CreateVersion7():n}");
+
+        var responses = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => client.GetAsync(path)));
+
+        foreach (var response in responses)
+        {
+            var (attempted, _) = await merchant.AttemptAsync(response);
+            await using var command = app.Database.CreateCommand("select count(*) from reports.download_origins where origin = $1");
+            command.Parameters.AddWithValue(attempted.Origin!);
+            (await command.ExecuteScalarAsync()).ShouldBe(1L);
+            response.Dispose();
+        }
+    }
+
+    [Fact]
     public async Task a_node_without_a_lease_begins_no_download()
     {
         var merchant = await app.MerchantAsync();
@@ -320,7 +356,7 @@ public sealed class DownloadTests(ReportsApp app)
         ledger.Unwritten.ShouldBe(1);
 
         ledger.LeaseEnds = long.MaxValue;
-        await ledger.WriteWaitingAsync(CancellationToken.None);
+        await ledger.WriteWaitingAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
         Refused((await merchant.AttemptAsync(attempt.Id)).End, 503, "unavailable");
     }
 

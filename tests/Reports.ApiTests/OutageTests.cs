@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography;
 using Reports.BuildingBlocks;
 using Reports.Contracts.Events;
 using Shouldly;
@@ -51,6 +52,45 @@ public sealed class OutageTests : IAsyncLifetime
 
         using var delivered = await client.GetAsync(path);
         delivered.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task a_download_during_which_every_connection_broke_has_its_end_on_record()
+    {
+        const int Large = 30_000_000;
+        var merchant = await _app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        using var client = merchant.RealClient();
+        using var response = await client.GetAsync(
+            new Uri(await merchant.DownloadPathAsync("large.csv"), UriKind.Relative), HttpCompletionOption.ResponseHeadersRead);
+        var attempt = Guid.Parse(response.Headers.GetValues("Download-Id").Single());
+
+        await _app.BreakConnectionsAsync();
+        (await response.Content.ReadAsByteArrayAsync()).Length.ShouldBe(Large);
+
+        (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloaded>().BytesSent.ShouldBe(Large);
+    }
+
+    [Fact]
+    public async Task an_attempt_that_meets_a_broken_connection_is_answered_and_recorded()
+    {
+        var merchant = await _app.MerchantAsync();
+        await merchant.FinishedAsync("r.csv");
+        var path = new Uri(await merchant.DownloadPathAsync("r.csv"), UriKind.Relative);
+        using var client = merchant.RealClient();
+
+        for (var i = 0; i < 5; i++)
+        {
+            await _app.BreakConnectionsAsync();
+            using var response = await client.GetAsync(path);
+
+            response.StatusCode.ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable);
+            var attempt = Guid.Parse(response.Headers.GetValues("Download-Id").Single());
+            await Eventually.GetAsync(
+                async () => await RecordedAsync(attempt)
+                    ?? (await merchant.EventsAsync(attempt) is { Count: 2 } events ? events : null),
+                $"attempt {attempt} to be on record");
+        }
     }
 
     private async Task<IReadOnlyList<object>?> RecordedAsync(Guid attempt) =>

@@ -67,6 +67,8 @@ public sealed class ReportsApp : IAsyncLifetime
         ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
     };
 
+    public Task BreakConnectionsAsync() => _database.BreakAsync();
+
     public Task CutDatabaseAsync() => _database.CutAsync();
 
     public Task RestoreDatabaseAsync() => _database.RestoreAsync();
@@ -91,6 +93,10 @@ public sealed class ReportsApp : IAsyncLifetime
         Directory.Delete(_files, recursive: true);
     }
 
+    // Whoever runs the service may turn every logger on; even then no secret may be logged.
+    private static readonly string[] EveryLogger =
+        ["Default", "Microsoft", "Microsoft.Hosting.Lifetime", "Microsoft.AspNetCore", "Npgsql", "Marten", "Wolverine", "JasperFx"];
+
     private const string MasterKey = "dGVzdHMgb25seTogbm90aGluZyBpcyBzZWFsZWQgYnkgdGhpcw==";
 
     /// <summary>The host, not built yet, with the settings of the tests.</summary>
@@ -103,13 +109,13 @@ public sealed class ReportsApp : IAsyncLifetime
             "--Reports:Keys:Current=1",
             $"--Reports:Keys:Master:1={MasterKey}",
             "--Reports:Nodes:Mode=Solo",
+            .. EveryLogger.Select(logger => $"--Logging:LogLevel:{logger}=Trace"),
             "--Reports:Nodes:Lease=00:00:02",
             $"--contentRoot={AppContext.BaseDirectory}",
             .. settings,
         ]);
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(Log);
-        builder.Logging.SetMinimumLevel(LogLevel.Trace);
         return builder;
     }
 }

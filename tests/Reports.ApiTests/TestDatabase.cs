@@ -31,6 +31,10 @@ public sealed class TestDatabase : IAsyncLifetime
         $"alter database {_name} allow_connections false",
         $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{_name}'");
 
+    /// <summary>Ends every connection to the database, as a restart of the server would.</summary>
+    public async Task BreakAsync() =>
+        await ExecuteAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{_name}'");
+
     /// <summary>Lets connections in again.</summary>
     public async Task RestoreAsync() => await ExecuteAsync($"alter database {_name} allow_connections true");
 

@@ -36,6 +36,7 @@ public sealed class ArchitectureTests
     {
         Rules.References(Name(Generator), References(Generator), ["Reports.Contracts", "Reports.Storage"]).ShouldBeEmpty();
         References(Generator).ShouldNotContain(r => r.StartsWith("Wolverine") || r.StartsWith("Marten"));
+        Rules.References("Violation", ["Reports.Lifecycle"], ["Reports.Contracts", "Reports.Storage"]).ShouldNotBeEmpty();
     }
 
     [Fact]
@@ -71,6 +72,14 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
+    public void classes_are_sealed()
+    {
+        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator)
+            .SelectMany(a => Rules.OpenClasses(a.GetTypes())).ShouldBeEmpty();
+        Rules.OpenClasses([typeof(Violations.Inheritable)]).ShouldNotBeEmpty();
+    }
+
+    [Fact]
     public void names_say_what_a_type_is()
     {
         Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator)
@@ -79,12 +88,12 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
-    public void an_inline_projection_reads_no_clock_and_makes_no_id()
+    public void the_compiler_is_told_to_refuse_clocks_random_ids_and_changes_to_events()
     {
-        // The compiler holds this for all of src (src/BannedSymbols.txt); here it is seen that the list is in force.
         var banned = File.ReadAllText(Path.Combine(Checkout.Root, "src/BannedSymbols.txt"));
         banned.ShouldContain("P:System.DateTimeOffset.UtcNow");
         banned.ShouldContain("M:System.Guid.NewGuid");
+        banned.ShouldContain("ArchiveStream");
         File.ReadAllText(Path.Combine(Checkout.Root, "Directory.Build.props")).ShouldContain("src/BannedSymbols.txt");
     }
 
@@ -109,6 +118,8 @@ public static class Violations
     public sealed class ReportTools;
 
     public sealed class ReportManager;
+
+    public class Inheritable;
 
     public sealed record Question : IRequest<int>;
 

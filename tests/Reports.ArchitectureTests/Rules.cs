@@ -55,6 +55,12 @@ internal static class Rules
             .Where(name => words.Any(word => name.Contains(word, StringComparison.Ordinal)));
     }
 
+    /// <summary>Nothing is open for inheritance that was not made for it.</summary>
+    public static IEnumerable<string> OpenClasses(IEnumerable<Type> types) => types
+        .Where(t => t is { IsClass: true, IsSealed: false, IsAbstract: false }
+            && t.Namespace?.StartsWith("Reports", StringComparison.Ordinal) == true)
+        .Select(t => $"{t.FullName} is not sealed");
+
     /// <summary>No type says by its name that it does anything at all.</summary>
     public static IEnumerable<string> VagueNames(IEnumerable<Type> types)
     {

@@ -23,7 +23,12 @@ public sealed record GenerateReport(
     ReportInterval Interval,
     ReportFormat Format,
     ReportLayout Layout,
-    ReportPeriod Period);
+    ReportPeriod Period)
+{
+    /// <summary>Without the grant: whoever reads it in a log could answer.</summary>
+    /// <returns>Name, report and attempt.</returns>
+    public override string ToString() => $"{nameof(GenerateReport)} {ReportId}, attempt {Attempt}";
+}
 
 /// <summary>A generator's answer: the file is written.</summary>
 /// <param name="ReportId">The report.</param>
@@ -45,7 +50,12 @@ public sealed record GenerationCompleted(
     long FileSize,
     string Sha256,
     long Records,
-    IReadOnlyList<ControlTotal> Totals);
+    IReadOnlyList<ControlTotal> Totals)
+{
+    /// <summary>Without the grant: whoever reads it in a log could answer.</summary>
+    /// <returns>Name, report and attempt.</returns>
+    public override string ToString() => $"{nameof(GenerationCompleted)} {ReportId}, attempt {Attempt}";
+}
 
 /// <summary>A generator's answer: there is no file.</summary>
 /// <param name="ReportId">The report.</param>
@@ -63,4 +73,9 @@ public sealed record GenerationFailed(
     string Generator,
     string Code,
     string Message,
-    bool Retryable);
+    bool Retryable)
+{
+    /// <summary>Without the grant: whoever reads it in a log could answer.</summary>
+    /// <returns>Name, report and attempt.</returns>
+    public override string ToString() => $"{nameof(GenerationFailed)} {ReportId}, attempt {Attempt}";
+}

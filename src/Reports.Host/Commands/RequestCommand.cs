@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 using Reports.BuildingBlocks;
 using Reports.Lifecycle;
@@ -8,6 +9,8 @@ namespace Reports.Host.Commands;
 /// <summary>Requests a report and follows it to its end.</summary>
 internal static class RequestCommand
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(30);
+
     public static Task<int> RunAsync(Guid merchant, RequestReport.Command request, CancellationToken cancellation) =>
         Instance.RunAsync(async services =>
         {
@@ -30,7 +33,7 @@ internal static class RequestCommand
         await using var command = database.CreateCommand(
             "select status, report_name, failure_message from reports.report_requests where report_id = $1");
         command.Parameters.AddWithValue(report);
-        var shown = "";
+        var (shown, start) = ("", Stopwatch.GetTimestamp());
         while (shown is not ("finished" or "failed"))
         {
             await using (var row = await command.ExecuteReaderAsync(cancellation))
@@ -46,6 +49,15 @@ internal static class RequestCommand
                 {
                     throw new ProblemException(Problem.InternalError with { Detail = row.GetString(2) });
                 }
+            }
+
+            if (Stopwatch.GetElapsedTime(start) > Patience)
+            {
+                throw new ProblemException(Problem.Unavailable with
+                {
+                    Detail = $"Still {shown} after {Patience.TotalMinutes} minutes. It goes on by itself, unless its message "
+                        + "stands in wolverine.wolverine_dead_letters.",
+                });
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);

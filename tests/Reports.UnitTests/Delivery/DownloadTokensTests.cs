@@ -9,12 +9,14 @@ using Xunit;
 
 namespace Reports.UnitTests.Delivery;
 
-public sealed class DownloadTokensTests
+public sealed class DownloadTokensTests : IDisposable
 {
     private static readonly DateTimeOffset Expiry = new(2026, 11, 23, 9, 30, 0, TimeSpan.Zero);
     private static readonly byte[] FirstKey = RandomNumberGenerator.GetBytes(32);
     private static readonly byte[] SecondKey = RandomNumberGenerator.GetBytes(32);
     private readonly DownloadTokens _tokens = new(new KeyRing(1, new Dictionary<int, byte[]> { [1] = FirstKey }));
+
+    public void Dispose() => _tokens.Dispose();
 
     [Property]
     public void what_is_sealed_is_what_is_opened(uint report, ushort principal, uint minute)
@@ -76,8 +78,8 @@ public sealed class DownloadTokensTests
     public void tokens_of_an_earlier_master_key_still_open_and_of_an_unknown_one_do_not()
     {
         var old = _tokens.Seal([5], 7, Expiry)[0];
-        var rotated = new DownloadTokens(new KeyRing(2, new Dictionary<int, byte[]> { [1] = FirstKey, [2] = SecondKey }));
-        var others = new DownloadTokens(new KeyRing(2, new Dictionary<int, byte[]> { [2] = SecondKey }));
+        using var rotated = new DownloadTokens(new KeyRing(2, new Dictionary<int, byte[]> { [1] = FirstKey, [2] = SecondKey }));
+        using var others = new DownloadTokens(new KeyRing(2, new Dictionary<int, byte[]> { [2] = SecondKey }));
 
         rotated.Open(old).ShouldBe(new DownloadToken(5, 7, Expiry));
         rotated.Seal([5], 7, Expiry)[0].ShouldNotBe(old);
