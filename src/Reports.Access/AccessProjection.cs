@@ -7,7 +7,9 @@ using Weasel.Postgresql.Tables;
 
 namespace Reports.Access;
 
-/// <summary>Who may do what, as it stands now. Written in the transaction of the event, read on every request.</summary>
+/// <summary>
+/// Who may do what, as it stands now. Written in the transaction of the event, read on every request.
+/// </summary>
 internal sealed partial class AccessProjection : EventProjection
 {
     public AccessProjection()
@@ -51,7 +53,9 @@ internal sealed partial class AccessProjection : EventProjection
                     m.MerchantId, m.TimeZone);
                 break;
             case ApiKeyIssued k:
-                Add(operations, k.CredentialId, k.PrincipalId, k.PrincipalNumber, k.MerchantId, false, k.Scopes, k.ExpiresAt);
+                Add(
+                    operations, k.CredentialId, k.PrincipalId, k.PrincipalNumber, k.MerchantId, false, k.Scopes,
+                    k.ExpiresAt);
                 break;
             case UserRegistered u:
                 Add(operations, u.UserId, u.UserId, u.PrincipalNumber, u.MerchantId, u.IsSuperuser, [], null);

@@ -29,11 +29,14 @@ internal sealed record ApiKey(string KeyId, string Text)
     public static ApiKey? Parse(string text)
     {
         var parts = text.Split('_', 6);
-        var isShaped = parts is ["rk", "live" or "test", { Length: KeyIdLength }, { Length: SecretLength }, { Length: ChecksumLength }];
+        var isShaped = parts is ["rk", "live" or "test", _, _, _]
+            && (parts[2].Length, parts[3].Length, parts[4].Length) == (KeyIdLength, SecretLength, ChecksumLength);
         return isShaped && Checksum(text[..text.LastIndexOf('_')]) == parts[4] ? new ApiKey(parts[2], text) : null;
     }
 
-    /// <summary>The secret is random enough for a fast keyed hash; a slow one would only be a lever for attackers.</summary>
+    /// <summary>
+    /// The secret is random enough for a fast keyed hash; a slow one would only be a lever for attackers.
+    /// </summary>
     public byte[] Hash(byte[] pepper) => HMACSHA256.HashData(pepper, Encoding.UTF8.GetBytes(Text));
 
     private static string Checksum(string body) =>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
@@ -38,8 +39,10 @@ internal sealed class CredentialAuthentication(
         }
 
         current.Caller = stored.Caller;
-        var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, stored.Caller.Actor.Id)], PermissionRequirement.Scheme);
-        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), PermissionRequirement.Scheme));
+        var identity = new ClaimsIdentity(
+            [new Claim(ClaimTypes.NameIdentifier, stored.Caller.Actor.Id)], PermissionRequirement.Scheme);
+        return AuthenticateResult.Success(
+            new AuthenticationTicket(new ClaimsPrincipal(identity), PermissionRequirement.Scheme));
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
@@ -68,7 +71,9 @@ internal sealed class CredentialAuthentication(
     }
 }
 
-/// <summary>Hashes API keys under a versioned pepper, which is derived from the master key and stands in no database.</summary>
+/// <summary>
+/// Hashes API keys under a versioned pepper, which is derived from the master key and stands in no database.
+/// </summary>
 internal sealed class ApiKeyHasher
 {
     private const string Scheme = "hmac-sha256";
@@ -95,5 +100,5 @@ internal sealed class ApiKeyHasher
         return CryptographicOperations.FixedTimeEquals(actual, expected) && key is not null && isKnown;
     }
 
-    private static int Version(string[] parts) => int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture);
+    private static int Version(string[] parts) => int.Parse(parts[1], CultureInfo.InvariantCulture);
 }

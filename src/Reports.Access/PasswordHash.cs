@@ -43,8 +43,11 @@ internal static partial class PasswordHash
     private static async Task<string> CreateAsync(string password, byte[] salt) =>
         Format(salt, await HashAsync(password, salt, MemoryKiB, Passes, Lanes, 32));
 
-    private static string Format(byte[] salt, byte[] hash) => string.Create(CultureInfo.InvariantCulture,
-        $"$argon2id$v=19$m={MemoryKiB},t={Passes},p={Lanes}${Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}");
+    private static string Format(byte[] salt, byte[] hash)
+    {
+        var parameters = string.Create(CultureInfo.InvariantCulture, $"m={MemoryKiB},t={Passes},p={Lanes}");
+        return $"$argon2id$v=19${parameters}${Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}";
+    }
 
     private static async Task<byte[]> HashAsync(
         string password, byte[] salt, int memory, int passes, int lanes, int length)
@@ -53,7 +56,8 @@ internal static partial class PasswordHash
         try
         {
             // The library takes no empty password. A NUL byte stands in for it: no password can hold one.
-            var bytes = Encoding.UTF8.GetBytes(password.Length > 0 ? password.Normalize(NormalizationForm.FormC) : "\0");
+            var text = password.Length > 0 ? password.Normalize(NormalizationForm.FormC) : "\0";
+            var bytes = Encoding.UTF8.GetBytes(text);
             using var argon = new Argon2id(bytes)
             {
                 Salt = salt,

@@ -20,7 +20,9 @@ internal abstract record PresentedCredential
         public override string ToString() => nameof(Basic);
     }
 
-    /// <summary>The one credential of a request; null when there is none, more than one, or one that is no credential.</summary>
+    /// <summary>
+    /// The one credential of a request; null when there is none, more than one, or one that is no credential.
+    /// </summary>
     public static PresentedCredential? From(IHeaderDictionary headers)
     {
         var presented = new HashSet<PresentedCredential?>();

@@ -41,8 +41,11 @@ internal sealed class SecretStore(NpgsqlDataSource database)
         return table;
     }
 
-    /// <summary>Stores a secret's hash in the transaction of the event that tells of it. A taken name fails the commit.</summary>
-    public static void Store(IDocumentOperations session, string kind, string lookup, Guid credential, string verifier) =>
+    /// <summary>
+    /// Stores a secret's hash in the transaction of the event that tells of it. A taken name fails the commit.
+    /// </summary>
+    public static void Store(
+        IDocumentOperations session, string kind, string lookup, Guid credential, string verifier) =>
         session.QueueSqlCommand(
             "insert into reports.access_secrets (kind, lookup, credential_id, verifier) values (?, ?, ?, ?)",
             kind, lookup, credential, verifier);

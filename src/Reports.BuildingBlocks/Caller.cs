@@ -39,7 +39,9 @@ public sealed class CurrentCaller
     public string? RequestId { get; set; }
 
     /// <summary>The caller, where there must be one.</summary>
-    /// <exception cref="InvalidOperationException">Nobody is set: an endpoint forgot to ask for authorisation.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// Nobody is set: an endpoint forgot to ask for authorisation.
+    /// </exception>
     public Caller Required => Caller ?? throw new InvalidOperationException("No caller in this scope.");
 
     /// <summary>The caller's tenant, where there must be one.</summary>

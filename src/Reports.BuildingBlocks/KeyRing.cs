@@ -14,7 +14,9 @@ public sealed class KeyRing
     /// <summary>Takes the master keys.</summary>
     /// <param name="current">The version to seal with.</param>
     /// <param name="masters">The keys by version; at least 32 bytes each, versions 1 to 255.</param>
-    /// <exception cref="ArgumentException">A key is too short, a version is out of range, or the current is missing.</exception>
+    /// <exception cref="ArgumentException">
+    /// A key is too short, a version is out of range, or the current is missing.
+    /// </exception>
     public KeyRing(int current, IReadOnlyDictionary<int, byte[]> masters)
     {
         ArgumentNullException.ThrowIfNull(masters);

@@ -107,7 +107,9 @@ public enum ActorKind
     Service,
 }
 
-/// <summary>Who did something. Never a person's name: a principal's id, which a side table may tie to a person.</summary>
+/// <summary>
+/// Who did something. Never a person's name: a principal's id, which a side table may tie to a person.
+/// </summary>
 /// <param name="Kind">The kind of actor.</param>
 /// <param name="Id">The principal's id, or the name of the part of the system.</param>
 /// <param name="Credential">The credential used, when there was one: its id, never its secret.</param>

@@ -25,8 +25,8 @@ internal static class ContentDisposition
         foreach (var rune in name.EnumerateRunes())
         {
             var category = Rune.GetUnicodeCategory(rune);
-            var isUnsafe = category is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
-                or UnicodeCategory.ParagraphSeparator || rune.Value is '/' or '\\';
+            var isUnsafe = rune.Value is '/' or '\\' || category is UnicodeCategory.Control or UnicodeCategory.Format
+                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
             if (safe.Length < LongestName)
             {
                 safe.Append(isUnsafe ? "_" : rune.ToString());

@@ -2,7 +2,9 @@ using Reports.Contracts;
 
 namespace Reports.Delivery;
 
-/// <summary>The report that the OpenAPI document shows: of the real types, so that it cannot fall behind them.</summary>
+/// <summary>
+/// The report that the OpenAPI document shows: of the real types, so that it cannot fall behind them.
+/// </summary>
 internal static class DeliveryExample
 {
     public const string Name = "settlement-2026-11-22.csv";

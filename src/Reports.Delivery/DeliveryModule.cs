@@ -39,7 +39,8 @@ public sealed class DeliveryModule : ICarterModule
         services.AddHostedService<DownloadNode>();
         services.AddHealthChecks().AddCheck<AuditCheck>("audit", tags: ["ready"]);
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<DeliveryModule>());
-        services.AddValidatorsFromAssemblyContaining<DeliveryModule>(ServiceLifetime.Singleton, includeInternalTypes: true);
+        services.AddValidatorsFromAssemblyContaining<DeliveryModule>(
+            ServiceLifetime.Singleton, includeInternalTypes: true);
         return services;
     }
 
@@ -56,7 +57,8 @@ public sealed class DeliveryModule : ICarterModule
     public void AddRoutes(IEndpointRouteBuilder app)
     {
         var reports = app.MapGroup("");
-        foreach (var path in (string[])[ListReports.Path, "/b/api/v1/reports/", "/api/v1/reports/", "/api/v1/reports/files/"])
+        foreach (var path in (string[])
+            [ListReports.Path, "/b/api/v1/reports/", "/api/v1/reports/", "/api/v1/reports/files/"])
         {
             reports.MapMethods(path, Methods, ListReports.Endpoint)
                 .RequireAuthorization(PermissionRequirement.Policy(DownloadReport.ViewReport))

@@ -52,12 +52,14 @@ internal sealed partial class DownloadLedger(
     /// <summary>This run of this process. Its lease tells others whether its attempts can still end.</summary>
     public Guid NodeId { get; } = Guid.CreateVersion7(clock.GetUtcNow());
 
-    /// <summary>The start of the longest-running attempt without an ending, by the monotonic clock; the maximum without any.</summary>
+    /// <summary>
+    /// The start of the longest-running attempt without an ending, by the monotonic clock; the maximum without any.
+    /// </summary>
     public long OldestOpen => _open.Values.DefaultIfEmpty(long.MaxValue).Min();
 
     /// <summary>
-    /// When the lease of this node ends, by the monotonic clock. Without a lease nobody would close an attempt that this
-    /// node leaves open, so none is begun.
+    /// When the lease of this node ends, by the monotonic clock. Without a lease nobody would close an attempt that
+    /// this node leaves open, so none is begun.
     /// </summary>
     public long LeaseEnds { get; set; }
 
@@ -105,7 +107,8 @@ internal sealed partial class DownloadLedger(
             ? new ReportDownloaded(
                 id, report!.Value, outcome, status!.Value, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now)
             : new ReportDownloadFailed(
-                id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now);
+                id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By,
+                now);
         try
         {
             await using var session = Session(attempt);
@@ -132,7 +135,9 @@ internal sealed partial class DownloadLedger(
         }
     }
 
-    /// <summary>Notes that the stored file is not what was recorded of it; the record follows with the attempt's end.</summary>
+    /// <summary>
+    /// Notes that the stored file is not what was recorded of it; the record follows with the attempt's end.
+    /// </summary>
     public void Note(DownloadAttempt attempt, Guid reportId, string finding, long offset)
     {
         FileNotAsRecorded(log, reportId, finding, offset);
@@ -142,8 +147,8 @@ internal sealed partial class DownloadLedger(
     }
 
     /// <summary>
-    /// Writes what had to wait, for as long as there is time and the database takes it. What it does not take goes to the
-    /// end, so that one entry keeps no other from being written.
+    /// Writes what had to wait, for as long as there is time and the database takes it. What it does not take goes to
+    /// the end, so that one entry keeps no other from being written.
     /// </summary>
     public async Task WriteWaitingAsync(TimeSpan time, CancellationToken cancellation)
     {
@@ -227,8 +232,8 @@ internal sealed partial class DownloadLedger(
     }
 
     private ReportDownloadFailed Refused(DownloadAttempt attempt, Problem problem) => new(
-        attempt.Id, attempt.Attempted.ReportId, DownloadFailure.Refused, problem.Status, problem.Code, 0, attempt.ElapsedMs,
-        attempt.Attempted.By, clock.GetUtcNow());
+        attempt.Id, attempt.Attempted.ReportId, DownloadFailure.Refused, problem.Status, problem.Code, 0,
+        attempt.ElapsedMs, attempt.Attempted.By, clock.GetUtcNow());
 
     private void Keep(DownloadAttempt attempt, object end, Exception? cause)
     {

@@ -85,7 +85,7 @@ internal sealed partial class DownloadNode(
             """);
         command.Parameters.AddWithValue(ledger.NodeId);
         command.Parameters.AddWithValue(options.NodeLease);
-        command.Parameters.Add(new NpgsqlParameter { Value = (object?)_floor ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
+        command.Parameters.AddWithValue(NpgsqlDbType.Bigint, (object?)_floor ?? DBNull.Value);
         var asked = Stopwatch.GetTimestamp();
         await using var row = await command.ExecuteReaderAsync(cancellation);
         await row.ReadAsync(cancellation);
@@ -238,7 +238,8 @@ internal sealed partial class DownloadNode(
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "The lease of node {Node} lapsed; {Closed} of its downloads were closed as interrupted")]
+    [LoggerMessage(
+        LogLevel.Warning, "The lease of node {Node} lapsed; {Closed} of its downloads were closed as interrupted")]
     private static partial void NodeLost(ILogger log, Guid node, int closed);
 
     [LoggerMessage(LogLevel.Error, "The node could not renew its lease or sweep; it tries again")]

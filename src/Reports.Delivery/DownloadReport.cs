@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Net.Http.Headers;
 using Reports.BuildingBlocks;
@@ -24,6 +25,7 @@ internal sealed partial class DownloadReport(
     Origins origins,
     ReportFiles files,
     CurrentCaller current,
+    IHostApplicationLifetime lifetime,
     TimeProvider clock,
     ILogger<DownloadReport> log)
 {
@@ -63,7 +65,8 @@ internal sealed partial class DownloadReport(
         };
     }
 
-    public static Task Endpoint(HttpContext http, string token, DownloadReport download) => download.HandleAsync(http, token);
+    public static Task Endpoint(HttpContext http, string token, DownloadReport download) =>
+        download.HandleAsync(http, token);
 
     private async Task HandleAsync(HttpContext http, string locator)
     {
@@ -124,7 +127,8 @@ internal sealed partial class DownloadReport(
         }
     }
 
-    private async Task DeliverAsync(HttpContext http, DownloadAttempt attempt, StoredReport report, FileDelivery delivery)
+    private async Task DeliverAsync(
+        HttpContext http, DownloadAttempt attempt, StoredReport report, FileDelivery delivery)
     {
         if (!await ledger.BeginAsync(attempt))
         {
@@ -137,7 +141,7 @@ internal sealed partial class DownloadReport(
         try
         {
             WriteHeaders(http.Response, report);
-            end = isHead ? new DownloadEnd(DownloadOutcome.Head, 0) : await delivery.SendAsync(http);
+            end = isHead ? new DownloadEnd(DownloadOutcome.Head, 0) : await delivery.SendAsync(http, lifetime.ApplicationStopping);
             if (end.Finding is { } finding)
             {
                 ledger.Note(attempt, report.Id, finding, end.BytesSent);
@@ -202,6 +206,6 @@ internal sealed partial class DownloadReport(
     [LoggerMessage(LogLevel.Error, "A download could not be decided; it is refused")]
     private static partial void LookupFailed(ILogger log, Exception cause);
 
-    [LoggerMessage(LogLevel.Warning, "Download {AttemptId} was not given in full: {Code}")]
+    [LoggerMessage(LogLevel.Information, "Download {AttemptId} was not given in full: {Code}")]
     private static partial void Ended(ILogger log, Guid attemptId, string code);
 }

@@ -23,11 +23,16 @@ internal sealed class DownloadTokens(KeyRing keys) : IDisposable
     private static readonly UInt128 ContentMask = (UInt128.One << ContentBits) - 1;
 
     // One set a thread: the framework does not promise that a cipher can be shared.
-    private readonly ThreadLocal<(BlockCipher Tag, BlockCipher Mask)[]> _ciphers = new(() => [.. keys.Versions.Select(v => (
-        new BlockCipher(keys.Derive(v, "download-token-tag")),
-        new BlockCipher(keys.Derive(v, "download-token-mask"))))]);
+    private readonly ThreadLocal<(BlockCipher Tag, BlockCipher Mask)[]> _ciphers = new(() =>
+    [
+        .. keys.Versions.Select(v => (
+            new BlockCipher(keys.Derive(v, "download-token-tag")),
+            new BlockCipher(keys.Derive(v, "download-token-mask")))),
+    ]);
 
-    /// <summary>The whole minute at which a token that is minted now expires: never earlier than its lifetime asks.</summary>
+    /// <summary>
+    /// The whole minute at which a token that is minted now expires: never earlier than its lifetime asks.
+    /// </summary>
     public static DateTimeOffset Expiry(DateTimeOffset now, TimeSpan lifetime)
     {
         var end = (now + lifetime).UtcTicks;
@@ -109,8 +114,8 @@ internal sealed class DownloadTokens(KeyRing keys) : IDisposable
     private static UInt128 Read(byte[] blocks, int index) =>
         BinaryPrimitives.ReadUInt128BigEndian(blocks.AsSpan(index * BlockBytes));
 
-    // RFC 9562 section 4: version in bits 48 to 51, variant in bits 64 and 65. Version 4, since a token looks random and
-    // some parsers know no later one.
+    // RFC 9562 section 4: version in bits 48 to 51, variant in bits 64 and 65. Version 4, since a token looks random
+    // and some parsers know no later one.
     private static Guid AsUuid(UInt128 bits)
     {
         var high = (ulong)(bits >> 74) << 16 | 0x4000UL | (ulong)(bits >> 62) & 0xFFF;
@@ -132,7 +137,9 @@ internal sealed class DownloadTokens(KeyRing keys) : IDisposable
     }
 }
 
-/// <summary>AES-256 on single blocks under one key. Each block is a value of its own, so there is nothing to chain.</summary>
+/// <summary>
+/// AES-256 on single blocks under one key. Each block is a value of its own, so there is nothing to chain.
+/// </summary>
 internal sealed class BlockCipher : IDisposable
 {
     private readonly Aes _aes = Aes.Create();

@@ -69,7 +69,8 @@ internal sealed class EncryptedIds(KeyRing keys)
     }
 
     /// <summary>Whether a text could be an id, of any merchant.</summary>
-    public static bool IsShaped(string text) => text.Length == Length && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+    public static bool IsShaped(string text) =>
+        text.Length == Length && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
 
     private sealed class MerchantCiphers : IDisposable
     {

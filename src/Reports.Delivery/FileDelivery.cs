@@ -60,7 +60,7 @@ internal sealed class FileDelivery : IDisposable
     }
 
     /// <summary>Sends the whole file. The first block has been read and checked already.</summary>
-    public async Task<DownloadEnd> SendAsync(HttpContext http)
+    public async Task<DownloadEnd> SendAsync(HttpContext http, CancellationToken stopping)
     {
         long sent = 0;
         var aborted = http.RequestAborted;
@@ -74,26 +74,29 @@ internal sealed class FileDelivery : IDisposable
                 }
 
                 var length = BlockLength(block);
-                await http.Response.BodyWriter.WriteAsync(_block.AsMemory(0, length), aborted);
+                var flushed = await http.Response.BodyWriter.WriteAsync(_block.AsMemory(0, length), aborted);
 
-                // The writes of a connection that is gone return normally; only the token tells.
-                aborted.ThrowIfCancellationRequested();
+                // The writes of a connection that is gone return normally: their result tells, and the token, which
+                // comes late when many connections go at once.
+                if (flushed.IsCompleted || aborted.IsCancellationRequested)
+                {
+                    return Cut(sent, stopping);
+                }
+
                 sent += length;
             }
 
             return new DownloadEnd(DownloadOutcome.Complete, sent);
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            return new DownloadEnd(DownloadFailure.Aborted, "client_closed", sent);
-        }
-        catch (IOException)
-        {
-            return aborted.IsCancellationRequested
-                ? new DownloadEnd(DownloadFailure.Aborted, "client_closed", sent)
-                : new DownloadEnd(DownloadFailure.Interrupted, "unavailable", sent);
+            return Cut(sent, stopping);
         }
     }
+
+    private static DownloadEnd Cut(long sent, CancellationToken stopping) => stopping.IsCancellationRequested
+        ? new DownloadEnd(DownloadFailure.Interrupted, "shutdown", sent)
+        : new DownloadEnd(DownloadFailure.Aborted, "client_closed", sent);
 
     public void Dispose()
     {

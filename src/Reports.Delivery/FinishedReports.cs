@@ -91,8 +91,8 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
         parameters.Add(new NpgsqlParameter<Guid> { TypedValue = filter.Merchant });
         parameters.Add(Instant(from));
         parameters.Add(Instant(until));
-        parameters.Add(new NpgsqlParameter { Value = (object?)filter.Interval ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
-        parameters.Add(new NpgsqlParameter { Value = (object?)filter.Source ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        parameters.AddWithValue(NpgsqlDbType.Text, (object?)filter.Interval ?? DBNull.Value);
+        parameters.AddWithValue(NpgsqlDbType.Text, (object?)filter.Source ?? DBNull.Value);
         parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(firstDay) });
         parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(lastDay) });
         parameters.Add(Instant(hasWholeDays ? firstDay : until));

@@ -22,7 +22,8 @@ internal static class ListReports
         string? CreatedAfter, string? CreatedBefore, string? Interval, string? Source, string? Limit, string? Offset)
         : IRequest<Page>;
 
-    internal sealed record Page(ReportFilter Filter, int Limit, long Offset, long Count, IReadOnlyList<FinishedReport> Rows);
+    internal sealed record Page(
+        ReportFilter Filter, int Limit, long Offset, long Count, IReadOnlyList<FinishedReport> Rows);
 
     internal sealed class Validator : AbstractValidator<Query>
     {
@@ -42,7 +43,10 @@ internal static class ListReports
                 .WithMessage("must be a whole number, at least 0").OverridePropertyName("offset");
         }
 
-        private const string TimeMessage = "must be a date (2026-11-01) or an RFC 3339 instant (2026-11-01T00:00:00Z)";
+    
+
+        private const string TimeMessage = "must be a date (2026-11-01) or an RFC 3339 instant (2026-11-01T00:00:00Z); "
+            + "a plus sign in an address is written %2B";
 
         private static bool IsTime(string text) => Times.Day(text) is not null || Times.Instant(text) is not null;
     }
@@ -67,13 +71,13 @@ internal static class ListReports
         var isUnbounded = query.CreatedAfter is null && query.CreatedBefore is null;
         var from = query.CreatedAfter switch
         {
-            { } text when Times.Day(text) is { } day => LocalDays.Start(day, zone),
+            { } text when Times.Day(text) is { } day => Times.Start(day, zone),
             { } text => Times.Instant(text)!.Value,
             null => isUnbounded ? now - DefaultWindow : Times.Earliest,
         };
         var until = query.CreatedBefore switch
         {
-            { } text when Times.Day(text) is { } day => LocalDays.Start(day.AddDays(1), zone),
+            { } text when Times.Day(text) is { } day => Times.End(day, zone),
             { } text => Times.Instant(text)!.Value.AddMicroseconds(1),
             null => Times.Latest,
         };
@@ -153,16 +157,32 @@ internal static partial class Times
     public static readonly DateTimeOffset Earliest = new(1, 1, 2, 0, 0, 0, TimeSpan.Zero);
     public static readonly DateTimeOffset Latest = new(9999, 12, 30, 0, 0, 0, TimeSpan.Zero);
 
+    // The years 1 and 9999 stand for ever, and no zone can move anything out of the calendar.
+    private static readonly DateTimeOffset LastStart = Latest.AddDays(-1);
+
     private static readonly string[] InstantFormats =
         ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
 
     [GeneratedRegex(@"(?<=\.[0-9]{7})[0-9]+(?=[^0-9])")]
     private static partial Regex BeyondTicks();
 
-    /// <summary>A date; null when the text is none, or none that a zone could move out of the calendar.</summary>
+    /// <summary>A date; null when the text is none.</summary>
     public static DateOnly? Day(string text) =>
         DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day)
-            && day.Year is > 1 and < 9999 ? day : null;
+            ? day
+            : null;
+
+    /// <summary>The first instant of a local day.</summary>
+    public static DateTimeOffset Start(DateOnly day, TimeZoneInfo zone) => day.Year switch
+    {
+        1 => Earliest,
+        9999 => LastStart,
+        _ => LocalDays.Start(day, zone),
+    };
+
+    /// <summary>The first instant after a local day.</summary>
+    public static DateTimeOffset End(DateOnly day, TimeZoneInfo zone) =>
+        day.Year < Latest.Year ? LocalDays.Start(day.AddDays(1), zone) : Latest;
 
     /// <summary>An RFC 3339 instant; its offset must be written.</summary>
     public static DateTimeOffset? Instant(string text)
@@ -171,8 +191,10 @@ internal static partial class Times
             && (text.EndsWith('Z') || text.EndsWith('z') || text[^6] is '+' or '-');
         return hasOffset
             && DateTimeOffset.TryParseExact(
-                BeyondTicks().Replace(text.ToUpperInvariant(), ""), InstantFormats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var at)
-            && at.UtcDateTime.Year is > 1 and < 9999 ? at : null;
+                BeyondTicks().Replace(text.ToUpperInvariant(), ""), InstantFormats, CultureInfo.InvariantCulture,
+                DateTimeStyles.None, out var at)
+            ? at < Earliest ? Earliest : at > LastStart ? LastStart : at
+            : null;
     }
 
     public static string Text(DateTimeOffset at) =>

@@ -66,8 +66,11 @@ internal sealed class Origins
     }
 
     // Cut, and without what is no character: half of a pair at the cut, or what the header never encoded rightly.
-    private static string Text(string sent) => Encoding.UTF8.GetString(
-        Encoding.UTF8.GetBytes(sent.Length > LongestUserAgent ? sent[..LongestUserAgent] : sent)).Replace("\0", "", StringComparison.Ordinal);
+    private static string Text(string sent)
+    {
+        var bytes = Encoding.UTF8.GetBytes(sent.Length > LongestUserAgent ? sent[..LongestUserAgent] : sent);
+        return Encoding.UTF8.GetString(bytes).Replace("\0", "", StringComparison.Ordinal);
+    }
 
     private static Origin New(string address, string agent)
     {

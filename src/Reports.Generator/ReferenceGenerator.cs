@@ -63,12 +63,17 @@ public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles
             totals.ByCurrency());
     }
 
-    // A name of its own for each run: an order that comes twice must not touch the file that an earlier run has claimed.
-    private static string FileName(ReportFormat format) => $"report-{RandomNumberGenerator.GetHexString(12, lowercase: true)}." + format switch
+    // A name of its own for each run: an order that comes twice must not touch the file that an earlier run has
+    // claimed.
+    private static string FileName(ReportFormat format)
     {
-        ReportFormat.Csv => "csv",
-        ReportFormat.Xlsx => "xlsx",
-    };
+        var run = RandomNumberGenerator.GetHexString(12, lowercase: true);
+        return format switch
+        {
+            ReportFormat.Csv => $"report-{run}.csv",
+            ReportFormat.Xlsx => $"report-{run}.xlsx",
+        };
+    }
 
     private static IReportWriter Writer(GenerateReport message, Stream stream, TimeZoneInfo zone) =>
         message.Format switch

@@ -6,7 +6,9 @@ using Scalar.AspNetCore;
 
 namespace Reports.Host;
 
-/// <summary>The OpenAPI document: what is served at <c>/openapi/v1.json</c> and committed as <c>docs/openapi/v1.json</c>.</summary>
+/// <summary>
+/// The OpenAPI document: what is served at <c>/openapi/v1.json</c> and committed as <c>docs/openapi/v1.json</c>.
+/// </summary>
 internal static class ApiDescription
 {
     private const string Name = "v1";

@@ -49,7 +49,8 @@ internal static class Demo
         if (!env.ContainsKey(Complete))
         {
             await AnsiConsole.Progress()
-                .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+                .Columns(
+                    new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
                 .StartAsync(async progress =>
                 {
                     await ImportAsync(services, merchants, progress, cancellation);
@@ -73,8 +74,8 @@ internal static class Demo
         {
             if (!env.ContainsKey(name))
             {
-                var issued = await services.SendAsync(merchant, new IssueApiKey.Command(isAuditor, IsLive: false), cancellation);
-                env[name] = issued.Key;
+                var command = new IssueApiKey.Command(isAuditor, IsLive: false);
+                env[name] = (await services.SendAsync(merchant, command, cancellation)).Key;
                 DemoEnvironment.Write(envFile, env);
             }
         }
@@ -112,7 +113,10 @@ internal static class Demo
     }
 
     private static async Task ImportAsync(
-        IServiceProvider services, List<SampleMerchant> merchants, ProgressContext progress, CancellationToken cancellation)
+        IServiceProvider services,
+        List<SampleMerchant> merchants,
+        ProgressContext progress,
+        CancellationToken cancellation)
     {
         var database = services.GetRequiredService<TransactionDatabase>();
         if (await database.HasTransactionsAsync(merchants[0].Id, cancellation))
@@ -140,7 +144,10 @@ internal static class Demo
     }
 
     private static async Task RequestAsync(
-        IServiceProvider services, List<SampleMerchant> merchants, ProgressContext progress, CancellationToken cancellation)
+        IServiceProvider services,
+        List<SampleMerchant> merchants,
+        ProgressContext progress,
+        CancellationToken cancellation)
     {
         var database = services.GetRequiredService<NpgsqlDataSource>();
         var there = await RequestedAsync(database, merchants, cancellation);

@@ -13,7 +13,9 @@ using Wolverine.Runtime;
 
 namespace Reports.Host;
 
-/// <summary>The event store: Marten on one PostgreSQL, a tenant for each merchant (<c>docs/adr/0003-one-event-store.md</c>).</summary>
+/// <summary>
+/// The event store: Marten on one PostgreSQL, a tenant for each merchant (<c>docs/adr/0003-one-event-store.md</c>).
+/// </summary>
 internal static class EventStore
 {
     public static void AddEventStore(this IServiceCollection services, Settings settings)

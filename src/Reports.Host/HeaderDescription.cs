@@ -3,7 +3,9 @@ using Microsoft.OpenApi;
 
 namespace Reports.Host;
 
-/// <summary>Gives every answer in the OpenAPI document the common headers, and takes the body from those to HEAD.</summary>
+/// <summary>
+/// Gives every answer in the OpenAPI document the common headers, and takes the body from those to HEAD.
+/// </summary>
 internal static class HeaderDescription
 {
     private static readonly (string Name, string Description, string Example)[] Common =

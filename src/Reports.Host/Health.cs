@@ -28,7 +28,9 @@ internal static class Health
         health.MapMethods("/ready", Methods, (HealthCheckService checks, CancellationToken cancellation) =>
                 AnswerAsync(checks, check => check.Tags.Contains(Ready), cancellation))
             .WithName("ready").WithSummary("Whether the service can do its work")
-            .WithDescription("Checks the database and the file store. Send no requests here while it answers 503.")
+            .WithDescription(
+                "Checks the database, the file store and that every download attempt is on record. Send no requests " +
+                "here while it answers 503.")
             .Produces<HealthAnswer>().Produces(StatusCodes.Status405MethodNotAllowed)
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }

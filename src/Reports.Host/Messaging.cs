@@ -11,7 +11,9 @@ using Wolverine.Util;
 
 namespace Reports.Host;
 
-/// <summary>Messages to and from generators: Wolverine with durable local queues, its storage beside the events.</summary>
+/// <summary>
+/// Messages to and from generators: Wolverine with durable local queues, its storage beside the events.
+/// </summary>
 internal static class Messaging
 {
     private static readonly TimeSpan[] Waits =
@@ -59,8 +61,8 @@ internal static class Messaging
         options.UnknownMessageBehavior = UnknownMessageBehavior.DeadLetterQueue;
         options.Durability.Mode = settings.IsSoloNode ? DurabilityMode.Solo : DurabilityMode.Balanced;
 
-        // A killed node's messages go on elsewhere within half a minute. A node that only stalled for so long has company
-        // then, and whatever both handle has one effect.
+        // A killed node's messages go on elsewhere within half a minute. A node that only stalled for so long has
+        // company then, and whatever both handle has one effect.
         options.Durability.HealthCheckPollingTime = TimeSpan.FromSeconds(5);
         options.Durability.StaleNodeTimeout = TimeSpan.FromSeconds(20);
         options.Durability.MessageIdentity = MessageIdentity.IdAndDestination;
@@ -79,8 +81,9 @@ internal static class Messaging
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
 
         // A connection that breaks in a commit surfaces as a transaction that is disposed of.
-        options.Policies.OnException<Npgsql.NpgsqlException>().Or<MartenCommandException>().Or<ObjectDisposedException>()
-            .Or<IOException>().Or<TimeoutException>().Or<OperationCanceledException>().ScheduleRetry(Waits);
+        options.Policies.OnException<Npgsql.NpgsqlException>().Or<MartenCommandException>()
+            .Or<ObjectDisposedException>().Or<IOException>().Or<TimeoutException>().Or<OperationCanceledException>()
+            .ScheduleRetry(Waits);
     }
 }
 

@@ -35,6 +35,7 @@ internal static class ReportsHost
         services.AddReferenceGenerator(settings.Database);
 
         services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout);
         services.AddExceptionHandler<ProblemHandling>();
         services.AddProblemDetails();
         services.AddHealth();
@@ -58,8 +59,8 @@ internal static class ReportsHost
 
     public static void Use(WebApplication app)
     {
-        // The framework would put its own authentication before all of this, where a database that is away ends in a bare
-        // 500 and a download in no record. Each endpoint that asks for a caller authenticates by itself.
+        // The framework would put its own authentication before all of this, where a database that is away ends in a
+        // bare 500 and a download in no record. Each endpoint that asks for a caller authenticates by itself.
         ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
         app.UseRouting();
         app.Use(RequestHeaders.Apply);

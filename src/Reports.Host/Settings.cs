@@ -3,7 +3,9 @@ using Reports.BuildingBlocks;
 
 namespace Reports.Host;
 
-/// <summary>The settings of the host, from configuration: section <c>Reports</c>, or <c>REPORTS__…</c> in the environment.</summary>
+/// <summary>
+/// The settings of the host, from configuration: section <c>Reports</c>, or <c>REPORTS__…</c> in the environment.
+/// </summary>
 internal sealed record Settings(
     string Database,
     string StorageRoot,
@@ -12,6 +14,7 @@ internal sealed record Settings(
     string? PublicUrl,
     TimeSpan TokenLifetime,
     TimeSpan NodeLease,
+    TimeSpan ShutdownTimeout,
     bool IsSoloNode,
     string? ReadyFile)
 {
@@ -27,6 +30,7 @@ internal sealed record Settings(
             reports["PublicUrl"],
             Positive(reports, "Tokens:Lifetime", TimeSpan.FromHours(1)),
             Positive(reports, "Nodes:Lease", TimeSpan.FromSeconds(15)),
+            Positive(reports, "Nodes:ShutdownTimeout", TimeSpan.FromSeconds(30)),
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
             reports["ReadyFile"]);
     }
@@ -41,7 +45,8 @@ internal sealed record Settings(
                 ? version
                 : throw new SettingException(key.Path, "must be named by a version number"),
             key => TryBase64(key.Value) ?? throw new SettingException(key.Path, "must be 32 bytes or more in base64"));
-        var current = section.GetValue<int?>("Current") ?? throw new SettingException($"{section.Path}:Current", "is missing");
+        var current = section.GetValue<int?>("Current")
+            ?? throw new SettingException($"{section.Path}:Current", "is missing");
         try
         {
             return new KeyRing(current, masters);
@@ -59,16 +64,27 @@ internal sealed record Settings(
     }
 
     private static string Required(IConfigurationSection section, string name) =>
-        section[name] is { Length: > 0 } value ? value : throw new SettingException($"{section.Path}:{name}", "is missing");
+        section[name] is { Length: > 0 } value
+            ? value
+            : throw new SettingException($"{section.Path}:{name}", "is missing");
 
-    private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard) => section[name] switch
+    private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
     {
-        null => standard,
-        { } text when TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero => span,
-        _ => throw new SettingException($"{section.Path}:{name}", "must be a duration above zero, such as 01:00:00"),
-    };
+        if (section[name] is not { } text)
+        {
+            return standard;
+        }
+
+        return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero
+            ? span
+            : throw new SettingException($"{section.Path}:{name}", "must be a duration above zero, such as 01:00:00");
+    }
 }
 
 /// <summary>A setting is missing or unusable.</summary>
 internal sealed class SettingException(string path, string finding)
-    : Exception($"The setting {path} ({path.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant()} in the environment) {finding}.");
+    : Exception($"The setting {path} ({Variable(path)} in the environment) {finding}.")
+{
+    private static string Variable(string path) =>
+        path.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant();
+}

@@ -19,8 +19,8 @@ internal static class Telemetry
                 .AddSource("Npgsql", "Marten", "Wolverine"))
             .WithMetrics(metrics => metrics
                 .AddMeter(
-                    "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "Marten", "Wolverine*",
-                    "Reports.*")
+                    "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Npgsql", "Marten",
+                    "Wolverine*", "Reports.*")
                 .AddRuntimeInstrumentation());
         if (configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 })
         {
@@ -29,15 +29,16 @@ internal static class Telemetry
     }
 
     /// <summary>
-    /// Silences, whatever the configuration says, the framework's loggers that write what must not be written: the paths
-    /// of requests, which hold tokens, and the parameters of statements that failed, which hold hashes, names, addresses.
+    /// Silences, whatever the configuration says, the framework's loggers that write what must not be written: the
+    /// paths of requests, which hold tokens, and the parameters of statements that failed, which hold hashes, names,
+    /// addresses.
     /// </summary>
     public static void AddSecretFilters(this ILoggingBuilder logging)
     {
         string[] loggers =
         [
-            "Marten.IDocumentStore", "Microsoft.AspNetCore.Hosting.Diagnostics", "Microsoft.AspNetCore.Routing.Matching.DfaMatcher",
-            "Microsoft.AspNetCore.Server.Kestrel.BadRequests",
+            "Marten.IDocumentStore", "Microsoft.AspNetCore.Hosting.Diagnostics",
+            "Microsoft.AspNetCore.Routing.Matching.DfaMatcher", "Microsoft.AspNetCore.Server.Kestrel.BadRequests",
         ];
         foreach (var logger in loggers)
         {

@@ -9,7 +9,7 @@ namespace Reports.Lifecycle;
 /// <summary>What a file really is.</summary>
 internal sealed record FileFacts(long Size, string Sha256, BlockDigests Blocks, long Records);
 
-/// <summary>Reads a file from storage, once, and says what it is.</summary>
+/// <summary>Reads a file from storage and says what it is.</summary>
 internal static class FileInspection
 {
     private const int SmallestBlock = 256 * 1024;
@@ -75,7 +75,8 @@ internal static class FileInspection
     {
         try
         {
-            using var xml = XmlReader.Create(sheet, new XmlReaderSettings { Async = true, DtdProcessing = DtdProcessing.Prohibit });
+            var settings = new XmlReaderSettings { Async = true, DtdProcessing = DtdProcessing.Prohibit };
+            using var xml = XmlReader.Create(sheet, settings);
             long rows = 0;
             while (await xml.ReadAsync())
             {
@@ -92,7 +93,9 @@ internal static class FileInspection
     }
 }
 
-/// <summary>Counts the records of a CSV file (RFC 4180) that comes in pieces: line ends inside quotes do not count.</summary>
+/// <summary>
+/// Counts the records of a CSV file (RFC 4180) that comes in pieces: line ends inside quotes do not count.
+/// </summary>
 internal struct CsvRecordCounter
 {
     private long _records;

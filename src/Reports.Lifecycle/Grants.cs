@@ -9,7 +9,9 @@ namespace Reports.Lifecycle;
 /// <summary>What a generator was asked for, and where it may write.</summary>
 internal sealed record Grant(Guid ReportId, int Attempt, string StoragePrefix, DateTimeOffset ExpiresAt);
 
-/// <summary>A generator's answer carries no grant, a forged one, or one for something else. It becomes a dead letter.</summary>
+/// <summary>
+/// A generator's answer carries no grant, a forged one, or one for something else. It becomes a dead letter.
+/// </summary>
 public sealed class GrantRefusedException(string reason) : Exception(reason);
 
 /// <summary>
@@ -43,8 +45,9 @@ internal sealed class Grants(KeyRing keys)
     /// <exception cref="GrantRefusedException">It was not sealed by us, or its time is over.</exception>
     public Grant Open(string text, DateTimeOffset now)
     {
-        if (!Base64Url.IsValid(text) || Base64Url.DecodeFromChars(text) is not { Length: > 1 + NonceLength + HeadLength + TagLength } bytes
-            || !keys.Has(bytes[0]))
+        const int ShortestLength = 1 + NonceLength + HeadLength + TagLength;
+        var bytes = Base64Url.IsValid(text) ? Base64Url.DecodeFromChars(text) : [];
+        if (bytes.Length <= ShortestLength || !keys.Has(bytes[0]))
         {
             throw new GrantRefusedException("The grant is not one of ours.");
         }
@@ -54,7 +57,10 @@ internal sealed class Grants(KeyRing keys)
         {
             using var aes = new AesGcm(keys.Derive(bytes[0], Purpose), TagLength);
             aes.Decrypt(
-                bytes.AsSpan(1, NonceLength), bytes.AsSpan(1 + NonceLength, plain.Length), bytes.AsSpan(^TagLength..), plain);
+                bytes.AsSpan(1, NonceLength),
+                bytes.AsSpan(1 + NonceLength, plain.Length),
+                bytes.AsSpan(^TagLength..),
+                plain);
         }
         catch (AuthenticationTagMismatchException)
         {

@@ -34,7 +34,8 @@ internal sealed record Report(
     public static Report? Fold(Report? report, object @event) => (report, @event) switch
     {
         (null, ReportRequested e) => new Report(e.ReportId, e.MerchantId, e.Report, ReportStatus.Requested, 1, null),
-        (not null, ReportGenerated e) => report with { Status = ReportStatus.Generated, Attempt = e.Attempt, Claim = e },
+        (not null, ReportGenerated e) =>
+            report with { Status = ReportStatus.Generated, Attempt = e.Attempt, Claim = e },
         (not null, ReportFinished) => report with { Status = ReportStatus.Finished },
         (not null, ReportGenerationFailed e) => report with { Status = ReportStatus.Failed, Attempt = e.Attempt },
         _ => report,

@@ -35,10 +35,12 @@ public static class RequestReport
         {
             RuleFor(c => c.Interval).IsInEnum().OverridePropertyName("interval");
             RuleFor(c => c.Format).IsInEnum().OverridePropertyName("format");
-            RuleFor(c => c.FirstDay.Year).InclusiveBetween(2000, 9000).WithMessage("must be a day from the year 2000 on")
+            RuleFor(c => c.FirstDay.Year).InclusiveBetween(2000, 9000)
+                .WithMessage("must be a day from the year 2000 on")
                 .OverridePropertyName("first_day");
             RuleFor(c => c.TimeZone)
-                .Must(zone => zone is null || (TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId))
+                .Must(zone => zone is null
+                    || (TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId))
                 .WithMessage("is not an IANA time zone, such as Asia/Kuwait")
                 .OverridePropertyName("time_zone");
             RuleFor(c => c.LastDay)

@@ -7,7 +7,9 @@ using Weasel.Postgresql.Tables;
 
 namespace Reports.Lifecycle;
 
-/// <summary>Every report in every status, and the terms of each merchant. Written in the transaction of the event.</summary>
+/// <summary>
+/// Every report in every status, and the terms of each merchant. Written in the transaction of the event.
+/// </summary>
 internal sealed partial class RequestsProjection : EventProjection
 {
     public RequestsProjection()

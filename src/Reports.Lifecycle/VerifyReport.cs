@@ -71,8 +71,8 @@ public sealed class ReportVerifier
         };
         return finding is null
             ? new ReportFinished(
-                report.Id, report.MerchantId, report.Description, claim.StorageKey, facts.Size, facts.Sha256, facts.Blocks,
-                facts.Records, claim.GeneratedAt, now, now + retention, Actor.Service)
+                report.Id, report.MerchantId, report.Description, claim.StorageKey, facts.Size, facts.Sha256,
+                facts.Blocks, facts.Records, claim.GeneratedAt, now, now + retention, Actor.Service)
             : Failed(report, finding, now);
     }
 

@@ -2,7 +2,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Reports.Storage;
 
-/// <summary>A stored file, open for reading at any offset. What is open stays readable when the file is removed.</summary>
+/// <summary>
+/// A stored file, open for reading at any offset. What is open stays readable when the file is removed.
+/// </summary>
 public sealed class ReportFile : IDisposable
 {
     private readonly SafeFileHandle _handle;
@@ -26,8 +28,7 @@ public sealed class ReportFile : IDisposable
         var read = 0;
         while (read < buffer.Length)
         {
-            var n = await RandomAccess.ReadAsync(_handle, buffer[read..], offset + read, cancellation)
-                ;
+            var n = await RandomAccess.ReadAsync(_handle, buffer[read..], offset + read, cancellation);
             if (n == 0)
             {
                 break;

@@ -43,6 +43,45 @@ public sealed class ConnectionTests(ReportsApp app)
     }
 
     [Fact]
+    public async Task clients_that_hang_up_all_at_once_are_all_recorded_as_aborted()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        var sockets = new List<(Socket Socket, Guid Attempt)>();
+        for (var i = 0; i < 30; i++)
+        {
+            var socket = await RequestAsync(merchant, "large.csv", app.Address);
+            sockets.Add((socket, await ReadAttemptIdAsync(socket)));
+        }
+
+        Parallel.ForEach(sockets, s => s.Socket.Close());
+
+        foreach (var (_, attempt) in sockets)
+        {
+            var end = (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloadFailed>();
+            end.Outcome.ShouldBe(DownloadFailure.Aborted);
+            end.BytesSent.ShouldNotBeNull().ShouldBeLessThan(Large);
+        }
+    }
+
+    [Fact]
+    public async Task a_node_that_is_stopped_records_what_it_had_sent()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        var node = await app.ListenAsync("--Reports:Nodes:ShutdownTimeout=00:00:01");
+        using var socket = await RequestAsync(merchant, "large.csv", new Uri(node.Urls.First()));
+        var attempt = await ReadAttemptIdAsync(socket);
+
+        await node.StopAsync();
+
+        var end = (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloadFailed>();
+        (end.Outcome, end.Code, end.Status).ShouldBe((DownloadFailure.Interrupted, "shutdown", 200));
+        end.BytesSent.ShouldNotBeNull().ShouldBeInRange(1, Large);
+        await node.DisposeAsync();
+    }
+
+    [Fact]
     public async Task a_client_that_closes_its_sending_side_at_once_is_recorded_too()
     {
         var merchant = await app.MerchantAsync();

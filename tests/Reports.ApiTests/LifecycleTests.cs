@@ -122,7 +122,9 @@ public sealed class LifecycleTests(ReportsApp app)
         (await command.ExecuteScalarAsync()).ShouldBe(0L);
     }
 
-    /// <summary>A request as it stands before any generator has answered, with the order that went out for it.</summary>
+    /// <summary>
+    /// A request as it stands before any generator has answered, with the order that went out for it.
+    /// </summary>
     private async Task<(TestMerchant Merchant, GenerateReport Order)> OrderedAsync()
     {
         var merchant = await app.MerchantAsync();

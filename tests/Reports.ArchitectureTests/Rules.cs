@@ -4,7 +4,9 @@ using Wolverine;
 
 namespace Reports.ArchitectureTests;
 
-/// <summary>The rules of the architecture. Each gives what breaks it, so that it can be proved on a deliberate violation.</summary>
+/// <summary>
+/// The rules of the architecture. Each gives what breaks it, so that it can be proved on a deliberate violation.
+/// </summary>
 internal static class Rules
 {
     /// <summary>Of our own assemblies, one may reference only those named; "none" is a rule too.</summary>
@@ -18,7 +20,9 @@ internal static class Rules
         references.Where(r => !r.StartsWith("System", StringComparison.Ordinal) && r != "netstandard")
             .Select(r => $"{assembly} references {r}");
 
-    /// <summary>Public in a module: its module class, message handlers with what they name, and the commands that others send.</summary>
+    /// <summary>
+    /// Public in a module: its module class, message handlers with what they name, and the commands that others send.
+    /// </summary>
     public static IEnumerable<string> PublicTypes(IEnumerable<Type> types)
     {
         var open = types.Where(t => t.IsVisible).ToList();
@@ -37,7 +41,9 @@ internal static class Rules
             .Select(t => $"{t.FullName} is public");
     }
 
-    /// <summary>Two dispatchers never nest: what MediatR runs is invisible to Wolverine, and takes no message bus.</summary>
+    /// <summary>
+    /// Two dispatchers never nest: what MediatR runs is invisible to Wolverine, and takes no message bus.
+    /// </summary>
     public static IEnumerable<string> Dispatchers(IEnumerable<Type> types) => types
         .Where(t => t.GetInterfaces().Any(i => i.IsGenericType && i.Namespace == "MediatR" && i.Name.StartsWith("IRequestHandler", StringComparison.Ordinal)))
         .SelectMany(t => (t.IsVisible ? [$"{t.FullName} is public"] : Array.Empty<string>())

@@ -4,7 +4,9 @@ using Reports.Contracts.Messages;
 
 namespace Reports;
 
-/// <summary>One example of each stored event and each message: what golden files and the store are tested with.</summary>
+/// <summary>
+/// One example of each stored event and each message: what golden files and the store are tested with.
+/// </summary>
 internal static class EventExamples
 {
     private static readonly Guid Report = new("01980000-0000-7000-8000-000000000001");

@@ -22,7 +22,9 @@ public sealed record MerchantRegistered(
 /// </summary>
 /// <param name="CredentialId">The stream.</param>
 /// <param name="PrincipalId">The lineage: keys that replace each other are one principal.</param>
-/// <param name="PrincipalNumber">The principal's number in this installation, from a database sequence; 20 bits.</param>
+/// <param name="PrincipalNumber">
+/// The principal's number in this installation, from a database sequence; 20 bits.
+/// </param>
 /// <param name="MerchantId">The merchant; none for an auditor of all merchants.</param>
 /// <param name="KeyId">The public part of the key.</param>
 /// <param name="Scopes">What the key is for: <c>reports</c> or <c>audit:read</c>.</param>
@@ -46,7 +48,9 @@ public sealed record ApiKeyIssued(
 /// table and never in an event.
 /// </summary>
 /// <param name="UserId">The stream, and the principal's id.</param>
-/// <param name="PrincipalNumber">The principal's number in this installation, from a database sequence; 20 bits.</param>
+/// <param name="PrincipalNumber">
+/// The principal's number in this installation, from a database sequence; 20 bits.
+/// </param>
 /// <param name="MerchantId">The merchant.</param>
 /// <param name="IsSuperuser">Whether every permission of the merchant is theirs.</param>
 /// <param name="By">Who registered them.</param>

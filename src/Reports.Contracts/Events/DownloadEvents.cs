@@ -83,7 +83,7 @@ public enum DownloadFailure
     /// <summary>The stored file was not what was recorded of it; the connection was cut.</summary>
     Corrupt,
 
-    /// <summary>The node that answered died, or could not read on.</summary>
+    /// <summary>The node that answered died, or was stopped before the end.</summary>
     Interrupted,
 }
 

@@ -30,7 +30,9 @@ public sealed record ReportGenerated(
     Actor By,
     DateTimeOffset GeneratedAt);
 
-/// <summary>The file was read again from storage and found to be as claimed. From here on the report is listed.</summary>
+/// <summary>
+/// The file was read again from storage and found to be as claimed. From here on the report is listed.
+/// </summary>
 /// <param name="ReportId">The stream.</param>
 /// <param name="MerchantId">Whose report it is.</param>
 /// <param name="Report">What it is.</param>

@@ -8,7 +8,9 @@ namespace Reports.Contracts.Messages;
 /// The sealed right to answer for this report and attempt and to write below <paramref name="StoragePrefix"/>. Every
 /// answer carries it back unchanged.
 /// </param>
-/// <param name="StoragePrefix">Where the file is to be written: a prefix of storage keys that ends with a slash.</param>
+/// <param name="StoragePrefix">
+/// Where the file is to be written: a prefix of storage keys that ends with a slash.
+/// </param>
 /// <param name="Interval">The kind of period.</param>
 /// <param name="Format">The format of the file.</param>
 /// <param name="Layout">The look of the file.</param>

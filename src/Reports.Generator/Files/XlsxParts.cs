@@ -5,14 +5,14 @@ namespace Reports.Generator.Files;
 /// <summary>The parts of a workbook that do not depend on its rows.</summary>
 internal static class XlsxParts
 {
-    // Indexes into cellXfs below.
-    public const int TextStyle = 0;
-    public const int HeaderStyle = 1;
-    public const int TimeStyle = 2;
-    public const int QuotedTextStyle = 3;
+    // Indexes into cellXfs below. The first is that of cells without a style, those that nobody wrote.
+    public const int TextStyle = 1;
+    public const int HeaderStyle = 2;
+    public const int TimeStyle = 3;
+    public const int QuotedTextStyle = 4;
     public const string SheetEnd = "</sheetData></worksheet>";
 
-    private const int FirstAmountStyle = 4;
+    private const int FirstAmountStyle = 5;
     private const string Declaration = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>""" + "\n";
     private const string Main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     private const string Links = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
@@ -23,11 +23,11 @@ internal static class XlsxParts
         {Declaration}<styleSheet xmlns="{Main}">
         <numFmts count="6">
         <numFmt numFmtId="164" formatCode="yyyy\-mm\-dd\ hh:mm:ss"/>
-        <numFmt numFmtId="165" formatCode="#,##0"/>
-        <numFmt numFmtId="166" formatCode="#,##0.0"/>
-        <numFmt numFmtId="167" formatCode="#,##0.00"/>
-        <numFmt numFmtId="168" formatCode="#,##0.000"/>
-        <numFmt numFmtId="169" formatCode="#,##0.0000"/>
+        <numFmt numFmtId="165" formatCode="0"/>
+        <numFmt numFmtId="166" formatCode="0.0"/>
+        <numFmt numFmtId="167" formatCode="0.00"/>
+        <numFmt numFmtId="168" formatCode="0.000"/>
+        <numFmt numFmtId="169" formatCode="0.0000"/>
         </numFmts>
         <fonts count="2">
         <font><sz val="11"/><name val="Calibri"/></font>
@@ -39,7 +39,8 @@ internal static class XlsxParts
         </fills>
         <borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>
         <cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>
-        <cellXfs count="9">
+        <cellXfs count="10">
+        <xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>
         <xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>
         <xf numFmtId="49" fontId="1" fillId="0" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1"/>
         <xf numFmtId="164" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>

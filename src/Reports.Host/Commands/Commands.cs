@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using Reports.Access;
 using Reports.Contracts;
 using Reports.Lifecycle;
@@ -15,7 +17,8 @@ internal static class Commands
 
     public static RootCommand Root()
     {
-        var root = new RootCommand("Reports: finished transaction reports for merchants, and the record of who fetched them.")
+        var root = new RootCommand(
+            "Reports: finished transaction reports for merchants, and the record of who fetched them.")
         {
             ServeCommand.Build(),
             Group("schema", "The database schema", SchemaApply()),
@@ -31,7 +34,22 @@ internal static class Commands
         return root;
     }
 
-    private static Command Group(string name, string description, Command command) => new(name, description) { command };
+    private static DateTimeOffset? Instant(ArgumentResult result)
+    {
+        string[] formats = ["yyyy-MM-dd'T'HH:mm:ssZ", "yyyy-MM-dd'T'HH:mm:sszzz"];
+        var text = result.Tokens.Single().Value;
+        if (DateTimeOffset.TryParseExact(
+            text, formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant))
+        {
+            return instant;
+        }
+
+        result.AddError($"'{text}' is no RFC 3339 instant, such as 2027-01-31T00:00:00Z.");
+        return null;
+    }
+
+    private static Command Group(string name, string description, Command command) =>
+        new(name, description) { command };
 
     private static Command SchemaApply()
     {
@@ -49,7 +67,10 @@ internal static class Commands
     private static Command MerchantAdd()
     {
         var name = new Argument<string>("name") { Description = "The name of the business" };
-        var zone = new Option<string>("--time-zone") { Description = "IANA time zone", DefaultValueFactory = _ => "UTC" };
+        var zone = new Option<string>("--time-zone")
+        {
+            Description = "IANA time zone", DefaultValueFactory = _ => "UTC",
+        };
         var days = new Option<int>("--retention-days")
         {
             Description = "For how many days report files are kept", DefaultValueFactory = _ => 365,
@@ -65,14 +86,23 @@ internal static class Commands
 
     private static Command KeyIssue()
     {
-        var merchant = new Option<Guid?>("--merchant") { Description = "The merchant's id; none for an auditor of all" };
+        var merchant = new Option<Guid?>("--merchant")
+        {
+            Description = "The merchant's id; none for an auditor of all",
+        };
         var auditor = new Option<bool>("--auditor") { Description = "A key for the audit surface only" };
         var test = new Option<bool>("--test") { Description = "Mark the key as a test key" };
-        var expires = new Option<DateTimeOffset?>("--expires") { Description = "Until when it is valid (RFC 3339)" };
-        var command = new Command("issue", "Issue an API key; prints it, this once") { merchant, auditor, test, expires };
+        var expires = new Option<DateTimeOffset?>("--expires")
+        {
+            Description = "Until when it is valid (RFC 3339: 2027-01-31T00:00:00Z)", CustomParser = Instant,
+        };
+        var command = new Command("issue", "Issue an API key; prints it, this once")
+        {
+            merchant, auditor, test, expires,
+        };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(merchant) is null && !result.GetValue(auditor))
+            if (result.GetResult(merchant) is null && !result.GetValue(auditor))
             {
                 result.AddError("--merchant is needed, unless the key is an --auditor's of all merchants.");
             }
@@ -88,7 +118,10 @@ internal static class Commands
     private static Command UserAdd()
     {
         var name = new Argument<string>("name") { Description = "The name to sign in with" };
-        var permission = new Option<string[]>("--permission") { Description = "A permission to give; may be repeated" };
+        var permission = new Option<string[]>("--permission")
+        {
+            Description = "A permission to give, such as report.can_view_report; may be repeated",
+        };
         var superuser = new Option<bool>("--superuser") { Description = "Give every permission of the merchant" };
         var stdin = new Option<bool>("--password-stdin") { Description = "Read the password from standard input" };
         var command = new Command("add", "Register a user; prints the password, this once")
@@ -101,7 +134,8 @@ internal static class Commands
             return Instance.SendAsync(
                 parsed.GetValue(Merchant),
                 new RegisterUser.Command(
-                    parsed.GetRequiredValue(name), password, parsed.GetValue(permission) ?? [], parsed.GetValue(superuser)),
+                    parsed.GetRequiredValue(name), password, parsed.GetValue(permission) ?? [],
+                    parsed.GetValue(superuser)),
                 _ => Console.WriteLine(parsed.GetValue(stdin) ? "registered" : password),
                 cancellation);
         });

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Npgsql;
 using Reports.BuildingBlocks;
 using Reports.Generator;
 
@@ -28,6 +29,7 @@ internal static class ImportCommands
                     CultureInfo.InvariantCulture,
                     $"{result.Read:N0} rows: {result.Inserted:N0} new, {result.AlreadyThere:N0} there already.")
                 : throw new ProblemException(Problem.InvalidParameters with { Detail = "Nothing was imported." }));
+            await WarnOfStrangersAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
         }));
         return command;
     }
@@ -52,16 +54,37 @@ internal static class ImportCommands
         {
             file, merchants, until, count,
         };
-        command.SetAction(async (parsed, cancellation) =>
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(count) < 0)
+            {
+                result.AddError("--count must not be negative.");
+            }
+        });
+        command.SetAction((parsed, cancellation) => Instance.GuardAsync(async () =>
         {
             await using var stream = parsed.GetRequiredValue(file).Create();
             var named = parsed.GetRequiredValue(merchants)
                 .Zip(SampleTransactions.DefaultMerchants, (id, sample) => sample with { Id = id });
             await SampleTransactions.WriteAsync(
                 stream, [.. named], parsed.GetValue(until), count: parsed.GetValue(count), cancellation: cancellation);
-            return 0;
-        });
+        }));
         return command;
+    }
+
+    // The generator knows no merchants, as no outsider does; a wrong id would go unnoticed for ever.
+    private static async Task WarnOfStrangersAsync(NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            """
+            select distinct merchant_id from transactions.transactions
+            except select merchant_id from reports.access_merchants
+            """);
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        while (await row.ReadAsync(cancellation))
+        {
+            await Console.Error.WriteLineAsync($"There are transactions of {row.GetGuid(0)}, which is no registered merchant.");
+        }
     }
 
     private sealed class RowsRead : IProgress<ImportProgress>

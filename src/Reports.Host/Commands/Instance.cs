@@ -22,9 +22,8 @@ internal static class Instance
     ];
 
     /// <summary>Runs some work; what goes wrong is told in one sentence.</summary>
-    public static async Task<int> RunAsync(Func<IServiceProvider, Task> work, bool appliesSchema = false)
-    {
-        try
+    public static Task<int> RunAsync(Func<IServiceProvider, Task> work, bool appliesSchema = false) =>
+        GuardAsync(async () =>
         {
             var builder = ReportsHost.Builder(
             [
@@ -34,19 +33,33 @@ internal static class Instance
             ]);
             await using var app = ReportsHost.Build(builder);
             await work(app.Services);
+        });
+
+    /// <summary>Does some work; what goes wrong around it is told in one sentence.</summary>
+    public static async Task<int> GuardAsync(Func<Task> work)
+    {
+        try
+        {
+            await work();
             return 0;
         }
-        catch (ProblemException e)
+        catch (Exception e) when (IsExpected(e))
         {
-            await Console.Error.WriteLineAsync(e.Problem.Detail ?? e.Problem.Message);
-            return Failed;
-        }
-        catch (Exception e) when (e is SettingException or NpgsqlException or IOException or UnauthorizedAccessException)
-        {
-            await Console.Error.WriteLineAsync(e is NpgsqlException ? $"The database does not answer: {e.Message}" : e.Message);
+            await Console.Error.WriteLineAsync(Sentence(e));
             return Failed;
         }
     }
+
+    // A failure of the surroundings' needs no stack trace.
+    private static bool IsExpected(Exception e) =>
+        e is SettingException or ProblemException or NpgsqlException or IOException or UnauthorizedAccessException;
+
+    private static string Sentence(Exception e) => e switch
+    {
+        ProblemException { Problem: var problem } => problem.Detail ?? problem.Message,
+        NpgsqlException => $"The database does not answer: {e.Message}",
+        _ => e.Message,
+    };
 
     /// <summary>Sends one request on behalf of an operator.</summary>
     public static Task<int> SendAsync<TResult>(

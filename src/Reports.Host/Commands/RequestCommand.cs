@@ -55,8 +55,8 @@ internal static class RequestCommand
             {
                 throw new ProblemException(Problem.Unavailable with
                 {
-                    Detail = $"Still {shown} after {Patience.TotalMinutes} minutes. It goes on by itself, unless its message "
-                        + "stands in wolverine.wolverine_dead_letters.",
+                    Detail = $"Still {shown} after {Patience.TotalMinutes} minutes. It goes on by itself, unless its "
+                        + "message stands in wolverine.wolverine_dead_letters.",
                 });
             }
 

@@ -1,8 +1,6 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Npgsql;
-using Reports.BuildingBlocks;
 
 namespace Reports.Host.Commands;
 
@@ -11,7 +9,10 @@ internal static class ServeCommand
 {
     public static Command Build()
     {
-        var demo = new Option<bool>("--demo") { Description = "Register demo merchants and have reports made for them" };
+        var demo = new Option<bool>("--demo")
+        {
+            Description = "Register demo merchants and have reports made for them",
+        };
         var env = new Option<string>("--demo-env")
         {
             Description = "The file that keeps the demo's keys", DefaultValueFactory = _ => ".local/demo.env",
@@ -35,7 +36,7 @@ internal static class ServeCommand
     {
         var url = new Option<Uri>("--url")
         {
-            Description = "The address of the instance", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080"),
+            Description = "The address of the instance", DefaultValueFactory = _ => OwnAddress(),
         };
         var command = new Command("health", "Exit with 0 when the instance is ready, with 1 when it is not") { url };
         command.SetAction(async (parsed, cancellation) =>
@@ -57,20 +58,13 @@ internal static class ServeCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(string? demoEnv, CancellationToken cancellation)
+    private static Task<int> RunAsync(string? demoEnv, CancellationToken cancellation) => Instance.GuardAsync(async () =>
     {
-        try
-        {
-            await using var app = ReportsHost.Build(ReportsHost.Builder(demoEnv is null ? [] : Instance.QuietLog));
-            await ServeAsync(app, demoEnv, cancellation);
-            return 0;
-        }
-        catch (Exception e) when (e is SettingException or NpgsqlException or IOException or ProblemException)
-        {
-            await Console.Error.WriteLineAsync(e is NpgsqlException ? $"The database does not answer: {e.Message}" : e.Message);
-            return 1;
-        }
-    }
+        // build/run names a file to be told of readiness by: then a person is watching.
+        var isAttended = Environment.GetEnvironmentVariable("REPORTS__READYFILE") is { Length: > 0 };
+        await using var app = ReportsHost.Build(ReportsHost.Builder(isAttended ? Instance.QuietLog : []));
+        await ServeAsync(app, demoEnv, cancellation);
+    });
 
     private static async Task ServeAsync(WebApplication app, string? demoEnv, CancellationToken cancellation)
     {
@@ -92,6 +86,11 @@ internal static class ServeCommand
 
             if (settings.ReadyFile is { } ready)
             {
+                if (demoEnv is null)
+                {
+                    Console.WriteLine($"Reports is ready at {Address(app)}. ./build/reports --help lists what to do next.");
+                }
+
                 await File.WriteAllTextAsync(ready, Address(app), cancellation);
                 app.Lifetime.ApplicationStopping.Register(() => File.Delete(ready));
             }
@@ -102,6 +101,13 @@ internal static class ServeCommand
         {
             await app.StopAsync(CancellationToken.None);
         }
+    }
+
+    // build/run keeps the address in its ready file; a container listens where it always does.
+    private static Uri OwnAddress()
+    {
+        var ready = Environment.GetEnvironmentVariable("REPORTS__READYFILE");
+        return new Uri(File.Exists(ready) ? File.ReadAllText(ready) : "http://127.0.0.1:8080");
     }
 
     private static string Address(WebApplication app) =>

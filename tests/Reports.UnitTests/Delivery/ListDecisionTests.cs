@@ -41,6 +41,7 @@ public sealed class ListDecisionTests
     [InlineData("2026-11-01T00:00:00Z")]
     [InlineData("2026-11-01t03:00:00+03:00")]
     [InlineData("2026-11-01T00:00:00.0000000z")]
+    [InlineData("2026-11-01T00:00:00.000000000000Z")]
     [InlineData("2026-10-31T19:00:00.000-05:00")]
     public void an_instant_is_read_as_rfc_3339_writes_it(string text) =>
         Times.Instant(text).ShouldBe(new DateTimeOffset(2026, 11, 1, 0, 0, 0, TimeSpan.Zero));
@@ -50,11 +51,27 @@ public sealed class ListDecisionTests
     [InlineData("2026-11-01 00:00:00Z")]
     [InlineData("2026-11-01T24:00:00Z")]
     [InlineData("2026-11-01T00:00Z")]
-    [InlineData("0001-01-01T00:00:00Z")]
-    [InlineData("9999-12-31T23:59:59Z")]
+    [InlineData("0000-01-01T00:00:00Z")]
+    [InlineData("10000-01-01T00:00:00Z")]
     [InlineData("٢٠٢٦-11-01T00:00:00Z")]
     [InlineData("")]
     public void what_is_no_instant_is_none(string text) => Times.Instant(text).ShouldBeNull();
+
+    [Theory]
+    [InlineData("0001-01-01", "9999-12-31")]
+    [InlineData("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")]
+    [InlineData("9999-12-31", "9999-12-31")]
+    [InlineData("9999-12-31T23:59:59Z", null)]
+    public void the_ends_of_the_calendar_stand_for_ever(string after, string? before)
+    {
+        foreach (var zone in new[] { "Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago" })
+        {
+            var filter = ListReports.Decide(new(after, before, null, null, null, null), Merchant, zone, Now);
+
+            filter.From.ShouldBeLessThan(filter.Until);
+            filter.Until.Year.ShouldBe(9999);
+        }
+    }
 
     private static ReportFilter Decide(string? after, string? before) =>
         ListReports.Decide(new(after, before, null, null, null, null), Merchant, "UTC", Now);

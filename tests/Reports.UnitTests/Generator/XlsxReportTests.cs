@@ -53,10 +53,10 @@ public class XlsxReportTests
     }
 
     [Theory]
-    [InlineData("JPY", "1200", "#,##0")]
-    [InlineData("USD", "1200.00", "#,##0.00")]
-    [InlineData("KWD", "1200.000", "#,##0.000")]
-    [InlineData("CLF", "1200.0000", "#,##0.0000")]
+    [InlineData("JPY", "1200", "0")]
+    [InlineData("USD", "1200.00", "0.00")]
+    [InlineData("KWD", "1200.000", "0.000")]
+    [InlineData("CLF", "1200.0000", "0.0000")]
     public async Task an_amount_is_a_number_in_the_format_of_its_currency(string currency, string value, string format)
     {
         var book = await Workbook.Of(rightToLeft: false, A.Payment(currency, 1200, 0));
