@@ -138,9 +138,11 @@ internal static class DeliveryDescription
         JsonNode example,
         JsonSchemaType type = JsonSchemaType.String,
         string? format = null) => new()
-    {
-        Description = description, Schema = new OpenApiSchema { Type = type, Format = format }, Example = example,
-    };
+        {
+            Description = description,
+            Schema = new OpenApiSchema { Type = type, Format = format },
+            Example = example,
+        };
 
     private static IOpenApiParameter Share(this OpenApiDocument document, OpenApiParameter parameter)
     {

@@ -78,7 +78,11 @@ internal static class DeliveryParameters
 
     private static OpenApiParameter Query(
         string name, string description, OpenApiSchema schema, JsonNode example) => new()
-    {
-        Name = name, In = ParameterLocation.Query, Description = description, Schema = schema, Example = example,
-    };
+        {
+            Name = name,
+            In = ParameterLocation.Query,
+            Description = description,
+            Schema = schema,
+            Example = example,
+        };
 }

@@ -100,7 +100,7 @@ internal sealed partial class FinishedReportsProjection : EventProjection
         rows.Indexes.Add(new IndexDefinition("finished_reports_list")
         {
             Columns = ["merchant_id", "created_at", "report_id"],
-            
+
             // Quoted as PostgreSQL itself shows it; otherwise each schema check would find a difference.
             IncludeColumns = ["\"interval\"", "source"],
         });

@@ -61,7 +61,8 @@ internal static class ProblemDescription
                 Schema = new OpenApiSchemaReference(nameof(Problem), document),
                 Examples = problems.ToDictionary(p => p.Code, IOpenApiExample (p) => new OpenApiExample
                 {
-                    Summary = p.Message, Value = Example(p),
+                    Summary = p.Message,
+                    Value = Example(p),
                 }),
             },
         },
@@ -92,7 +93,9 @@ internal static class ProblemDescription
 
     private static OpenApiHeader Header(string description, JsonSchemaType type, JsonNode example) => new()
     {
-        Description = description, Schema = new OpenApiSchema { Type = type }, Example = example,
+        Description = description,
+        Schema = new OpenApiSchema { Type = type },
+        Example = example,
     };
 
     private static OpenApiSchema Schema() => Closed(
@@ -134,18 +137,20 @@ internal static class ProblemDescription
         string description,
         string? optional = null,
         OpenApiSchema? others = null) => new()
-    {
-        Type = JsonSchemaType.Object,
-        Description = description,
-        Properties = properties,
-        Required = properties.Keys.Where(name => name != optional).ToHashSet(),
-        AdditionalProperties = others,
-        AdditionalPropertiesAllowed = others is not null,
-    };
+        {
+            Type = JsonSchemaType.Object,
+            Description = description,
+            Properties = properties,
+            Required = properties.Keys.Where(name => name != optional).ToHashSet(),
+            AdditionalProperties = others,
+            AdditionalPropertiesAllowed = others is not null,
+        };
 
     private static OpenApiSchema Text(string description, string? format = null) => new()
     {
-        Type = JsonSchemaType.String, Description = description, Format = format,
+        Type = JsonSchemaType.String,
+        Description = description,
+        Format = format,
     };
 
     private static OpenApiSchema Messages(string? description) => new()

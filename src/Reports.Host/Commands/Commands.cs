@@ -12,7 +12,8 @@ internal static class Commands
 {
     private static readonly Option<Guid> Merchant = new("--merchant")
     {
-        Description = "The merchant's id, as `merchant add` printed it", Required = true,
+        Description = "The merchant's id, as `merchant add` printed it",
+        Required = true,
     };
 
     public static RootCommand Root()
@@ -69,11 +70,13 @@ internal static class Commands
         var name = new Argument<string>("name") { Description = "The name of the business" };
         var zone = new Option<string>("--time-zone")
         {
-            Description = "IANA time zone", DefaultValueFactory = _ => "UTC",
+            Description = "IANA time zone",
+            DefaultValueFactory = _ => "UTC",
         };
         var days = new Option<int>("--retention-days")
         {
-            Description = "For how many days report files are kept", DefaultValueFactory = _ => 365,
+            Description = "For how many days report files are kept",
+            DefaultValueFactory = _ => 365,
         };
         var command = new Command("add", "Register a merchant; prints its id") { name, zone, days };
         command.SetAction((parsed, cancellation) => Instance.SendAsync(
@@ -94,7 +97,8 @@ internal static class Commands
         var test = new Option<bool>("--test") { Description = "Mark the key as a test key" };
         var expires = new Option<DateTimeOffset?>("--expires")
         {
-            Description = "Until when it is valid (RFC 3339: 2027-01-31T00:00:00Z)", CustomParser = Instant,
+            Description = "Until when it is valid (RFC 3339: 2027-01-31T00:00:00Z)",
+            CustomParser = Instant,
         };
         var command = new Command("issue", "Issue an API key; prints it, this once")
         {
@@ -146,15 +150,18 @@ internal static class Commands
     {
         var interval = new Option<ReportInterval>("--interval")
         {
-            Description = "The kind of period", DefaultValueFactory = _ => ReportInterval.Custom,
+            Description = "The kind of period",
+            DefaultValueFactory = _ => ReportInterval.Custom,
         };
         var format = new Option<ReportFormat>("--format")
         {
-            Description = "The format of the file", DefaultValueFactory = _ => ReportFormat.Csv,
+            Description = "The format of the file",
+            DefaultValueFactory = _ => ReportFormat.Csv,
         };
         var first = new Option<DateOnly>("--first-day")
         {
-            Description = "The first day (2026-11-01); of a month or year, any day in it", Required = true,
+            Description = "The first day (2026-11-01); of a month or year, any day in it",
+            Required = true,
         };
         var last = new Option<DateOnly?>("--last-day") { Description = "The last day of a custom period" };
         var zone = new Option<string?>("--time-zone") { Description = "IANA time zone; by default the merchant's" };

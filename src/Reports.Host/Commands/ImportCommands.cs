@@ -39,7 +39,9 @@ internal static class ImportCommands
         var file = new Argument<FileInfo>("file") { Description = "Where to write the CSV file" };
         var merchants = new Option<Guid[]>("--merchant")
         {
-            Description = "A merchant's id; one to three times", Required = true, Arity = new ArgumentArity(1, 3),
+            Description = "A merchant's id; one to three times",
+            Required = true,
+            Arity = new ArgumentArity(1, 3),
         };
         var until = new Option<DateOnly>("--until")
         {
@@ -48,7 +50,8 @@ internal static class ImportCommands
         };
         var count = new Option<int>("--count")
         {
-            Description = "How many transactions", DefaultValueFactory = _ => SampleTransactions.DefaultCount,
+            Description = "How many transactions",
+            DefaultValueFactory = _ => SampleTransactions.DefaultCount,
         };
         var command = new Command("samples", "Write made-up transactions to try the service with")
         {

@@ -15,7 +15,8 @@ internal static class ServeCommand
         };
         var env = new Option<string>("--demo-env")
         {
-            Description = "The file that keeps the demo's keys", DefaultValueFactory = _ => ".local/demo.env",
+            Description = "The file that keeps the demo's keys",
+            DefaultValueFactory = _ => ".local/demo.env",
         };
         var command = new Command("serve", "Run the service") { demo, env };
         command.SetAction((parsed, cancellation) =>
@@ -36,7 +37,8 @@ internal static class ServeCommand
     {
         var url = new Option<Uri>("--url")
         {
-            Description = "The address of the instance", DefaultValueFactory = _ => OwnAddress(),
+            Description = "The address of the instance",
+            DefaultValueFactory = _ => OwnAddress(),
         };
         var command = new Command("health", "Exit with 0 when the instance is ready, with 1 when it is not") { url };
         command.SetAction(async (parsed, cancellation) =>
