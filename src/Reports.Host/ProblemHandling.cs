@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Marten.Exceptions;
 using Microsoft.AspNetCore.Diagnostics;
 using Npgsql;
 using Reports.BuildingBlocks;
@@ -31,8 +30,14 @@ internal sealed partial class ProblemHandling(ILogger<ProblemHandling> log) : IE
     public static Task WriteBareStatus(StatusCodeContext context) =>
         Problem.ForStatus(context.HttpContext.Response.StatusCode).WriteAsync(context.HttpContext);
 
-    private static bool IsUnavailable(Exception e) => e is NpgsqlException or MartenCommandException or TimeoutException
-        or SocketException || (e.InnerException is { } inner && IsUnavailable(inner));
+    // A statement that is wrong, or data that cannot be, is a fault of ours; whatever else the database says, it will
+    // have recovered from in a while.
+    private static bool IsUnavailable(Exception e) => e switch
+    {
+        PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] } => false,
+        NpgsqlException or TimeoutException or SocketException => true,
+        _ => e.InnerException is { } inner && IsUnavailable(inner),
+    };
 
     [LoggerMessage(LogLevel.Error, "A request ended in {Code}; request id {RequestId}")]
     private static partial void Failed(ILogger log, Exception exception, string code, string requestId);

@@ -51,9 +51,11 @@ internal sealed record Settings(
         {
             return new KeyRing(current, masters);
         }
-        catch (ArgumentException e)
+        catch (ArgumentException)
         {
-            throw new SettingException($"{section.Path}:Master", e.Message);
+            throw new SettingException(
+                $"{section.Path}:Master",
+                "needs versions from 1 to 255, of 32 bytes or more each, the current one among them");
         }
     }
 

@@ -39,6 +39,25 @@ public sealed class PlatformTests(ReportsApp app)
         }
     }
 
+    [Fact]
+    public async Task a_fault_of_ours_is_a_500_that_tells_nothing_of_it()
+    {
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync();
+        await using var command = app.Database.CreateCommand(
+            "update reports.finished_reports set time_zone = 'Mars/Olympus' where merchant_id = $1");
+        command.Parameters.AddWithValue(merchant.Id);
+        await command.ExecuteNonQueryAsync();
+        using var client = merchant.Client();
+
+        using var response = await client.GetAsync(new Uri(TestMerchant.List, UriKind.Relative));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.InternalServerError);
+        response.Headers.CacheControl!.ToString().ShouldBe("no-store, private");
+        var problem = await Problems.ReadAsync(response, "internal_error", "Internal error", "server_error");
+        problem.GetRawText().ShouldNotContain("Mars");
+    }
+
     [Theory]
     [InlineData("/health/live")]
     [InlineData("/health/ready")]

@@ -57,6 +57,8 @@ internal static class Instance
     private static string Sentence(Exception e) => e switch
     {
         ProblemException { Problem: var problem } => problem.Detail ?? problem.Message,
+        PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName } =>
+            "The schema of the database is missing or older than this program: `schema apply` brings it up to date.",
         NpgsqlException => $"The database does not answer: {e.Message}",
         _ => e.Message,
     };
