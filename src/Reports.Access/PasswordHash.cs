@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Konscious.Security.Cryptography;
+using Reports.BuildingBlocks;
 
 namespace Reports.Access;
 
@@ -15,6 +16,9 @@ internal static partial class PasswordHash
     private const int MemoryKiB = 19 * 1024;
     private const int Passes = 2;
     private const int Lanes = 1;
+
+    // Whoever waits longer is told to come again: a queue that strangers can fill must not grow.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     // Hashing is the costliest thing that a stranger can make us do: never more at once than there are cores.
     private static readonly SemaphoreSlim Gate = new(Environment.ProcessorCount);
@@ -52,7 +56,11 @@ internal static partial class PasswordHash
     private static async Task<byte[]> HashAsync(
         string password, byte[] salt, int memory, int passes, int lanes, int length)
     {
-        await Gate.WaitAsync();
+        if (!await Gate.WaitAsync(LongestWait))
+        {
+            throw new ProblemException(Problem.Unavailable with { Detail = "Too many passwords are being checked" });
+        }
+
         try
         {
             // The library takes no empty password. A NUL byte stands in for it: no password can hold one.

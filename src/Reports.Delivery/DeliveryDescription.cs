@@ -27,8 +27,8 @@ internal static class DeliveryDescription
             "listReports",
             "List finished reports",
             "The caller's finished reports, newest first, in pages. With neither `created_after` nor " +
-            "`created_before` the list covers the last 30 days, counted from the request; `next` and `previous` keep that window. A " +
-            "parameter given twice is an error; parameters with other names are ignored.")
+            "`created_before` the list covers the last 30 days, counted from the request; `next` and " +
+            "`previous` keep that window. A parameter given twice is an error; parameters with other names are ignored.")
         .AddOpenApiOperationTransformer(DescribeList);
 
     /// <summary>Describes the download below one of the addresses of the list.</summary>
@@ -40,8 +40,8 @@ internal static class DeliveryDescription
             "downloadReport",
             "Download a report",
             "The file itself, never a redirect; `Accept` is not looked at. Every attempt is recorded before the " +
-            "first byte is sent, and every answer, a refusal too, carries the attempt's `Download-Id`. A body shorter than " +
-            "`Content-Length` is not the report: ask again.")
+            "first byte is sent, and every answer, a refusal too, carries the attempt's `Download-Id`. A body shorter " +
+            "than `Content-Length` is not the report: ask again.")
         .AddOpenApiOperationTransformer(DescribeDownload);
 
     private static RouteHandlerBuilder Describe(

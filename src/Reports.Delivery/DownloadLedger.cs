@@ -43,10 +43,11 @@ internal sealed partial class DownloadLedger(
     private static readonly Counter<long> Downloads = Meter.CreateCounter<long>(
         "reports.downloads", "{download}", "Download attempts by how they ended.");
 
-    // Nothing is delivered meanwhile, so these are refusals: enough for hours of honest clients.
+    // Of refusals, which strangers can cause. Endings of what was begun are as few as there are downloads under way.
     private const int MostUnwritten = 100_000;
 
     private readonly ConcurrentDictionary<Guid, long> _open = new();
+    private long _leaseEnds;
     private readonly ConcurrentQueue<(DownloadAttempt Attempt, object End)> _unwritten = new();
 
     /// <summary>This run of this process. Its lease tells others whether its attempts can still end.</summary>
@@ -61,7 +62,11 @@ internal sealed partial class DownloadLedger(
     /// When the lease of this node ends, by the monotonic clock. Without a lease nobody would close an attempt that
     /// this node leaves open, so none is begun.
     /// </summary>
-    public long LeaseEnds { get; set; }
+    public long LeaseEnds
+    {
+        get => Volatile.Read(ref _leaseEnds);
+        set => Volatile.Write(ref _leaseEnds, value);
+    }
 
     /// <summary>How many endings wait for the database.</summary>
     public int Unwritten => _unwritten.Count;
@@ -73,7 +78,7 @@ internal sealed partial class DownloadLedger(
         _open[attempt.Id] = attempt.Start;
         if (Stopwatch.GetTimestamp() > LeaseEnds)
         {
-            Keep(attempt, Refused(attempt, Problem.Unavailable), cause: null);
+            Keep(attempt, Refused(attempt, Problem.Unavailable), cause: null, isBegun: false);
             return false;
         }
 
@@ -94,7 +99,7 @@ internal sealed partial class DownloadLedger(
         catch (Exception e)
         {
             // Whatever it was: the attempt was made, so it is recorded later, and nothing is delivered.
-            Keep(attempt, Refused(attempt, Problem.Unavailable), e);
+            Keep(attempt, Refused(attempt, Problem.Unavailable), e, isBegun: false);
             return false;
         }
     }
@@ -107,8 +112,8 @@ internal sealed partial class DownloadLedger(
             ? new ReportDownloaded(
                 id, report!.Value, outcome, status!.Value, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now)
             : new ReportDownloadFailed(
-                id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By,
-                now);
+                id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs,
+                attempt.Attempted.By, now);
         try
         {
             await using var session = Session(attempt);
@@ -126,12 +131,12 @@ internal sealed partial class DownloadLedger(
             }
             else
             {
-                Keep(attempt, ending, cause: null);
+                Keep(attempt, ending, cause: null, isBegun: true);
             }
         }
         catch (Exception e)
         {
-            Keep(attempt, ending, e);
+            Keep(attempt, ending, e, isBegun: true);
         }
     }
 
@@ -235,10 +240,10 @@ internal sealed partial class DownloadLedger(
         attempt.Id, attempt.Attempted.ReportId, DownloadFailure.Refused, problem.Status, problem.Code, 0,
         attempt.ElapsedMs, attempt.Attempted.By, clock.GetUtcNow());
 
-    private void Keep(DownloadAttempt attempt, object end, Exception? cause)
+    private void Keep(DownloadAttempt attempt, object end, Exception? cause, bool isBegun)
     {
         StoreRefused(log, cause, attempt.Id);
-        if (_unwritten.Count < MostUnwritten)
+        if (isBegun || _unwritten.Count < MostUnwritten)
         {
             _unwritten.Enqueue((attempt, end));
         }

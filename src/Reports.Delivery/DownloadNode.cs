@@ -47,29 +47,40 @@ internal sealed partial class DownloadNode(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // Two loops, so that no work, however long, keeps the lease from being renewed.
+        await Task.WhenAll(
+            RepeatAsync(RenewAsync, stoppingToken),
+            RepeatAsync(WriteAndSweepAsync, stoppingToken));
+        await LeaveAsync();
+    }
+
+    private async Task RepeatAsync(Func<CancellationToken, Task> round, CancellationToken stopping)
+    {
         using var timer = new PeriodicTimer(options.NodeLease / 5);
-        while (await NextAsync(timer, stoppingToken))
+        while (await NextAsync(timer, stopping))
         {
             try
             {
-                await RenewAsync(stoppingToken);
-                await ledger.WriteWaitingAsync(options.NodeLease / 5, stoppingToken);
-                if (Stopwatch.GetElapsedTime(_leaseHeldSince) > options.NodeLease)
-                {
-                    await SweepAsync(stoppingToken);
-                }
+                await round(stopping);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
             {
-                break;
+                return;
             }
             catch (Exception e)
             {
                 RoundFailed(log, e);
             }
         }
+    }
 
-        await LeaveAsync();
+    private async Task WriteAndSweepAsync(CancellationToken cancellation)
+    {
+        await ledger.WriteWaitingAsync(options.NodeLease / 5, cancellation);
+        if (Stopwatch.GetElapsedTime(Volatile.Read(ref _leaseHeldSince)) > options.NodeLease)
+        {
+            await SweepAsync(cancellation);
+        }
     }
 
     private async Task RenewAsync(CancellationToken cancellation)
@@ -94,7 +105,7 @@ internal sealed partial class DownloadNode(
         if (!row.GetBoolean(1))
         {
             // The lease is new or had lapsed. Perhaps nobody could renew: give the others time before sweeping them.
-            _leaseHeldSince = answered;
+            Volatile.Write(ref _leaseHeldSince, answered);
         }
 
         ledger.LeaseEnds = asked + (long)(options.NodeLease.TotalSeconds * Stopwatch.Frequency);
@@ -118,29 +129,35 @@ internal sealed partial class DownloadNode(
     {
         foreach (var (node, floor) in await LapsedAsync(cancellation))
         {
-            try
+            var (closed, failed) = (0, 0);
+            foreach (var (tenant, attempt) in await OpenAttemptsAsync(node, floor, cancellation))
             {
-                var closed = 0;
-                foreach (var (tenant, attempted) in await OpenAttemptsAsync(node, floor, cancellation))
+                try
                 {
-                    closed += await CloseAsync(tenant, attempted, cancellation) ? 1 : 0;
+                    closed += await CloseAsync(tenant, attempt, cancellation) ? 1 : 0;
                 }
+                catch (Exception e) when (!cancellation.IsCancellationRequested)
+                {
+                    // One attempt must not keep the others open; the node is not forgotten, so it is tried again.
+                    failed++;
+                    RoundFailed(log, e);
+                }
+            }
 
-                await ForgetAsync(node, cancellation);
-                NodeLost(log, node, closed);
-            }
-            catch (NpgsqlException e)
+            if (failed == 0)
             {
-                // One node's attempts must not keep another's open.
-                RoundFailed(log, e);
+                await ForgetAsync(node, cancellation);
             }
+
+            NodeLost(log, node, closed);
         }
     }
 
     private async Task<List<(Guid Node, long Floor)>> LapsedAsync(CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(
-            "select node_id, floor from reports.download_nodes where lease_until < now()");
+            "select node_id, floor from reports.download_nodes where lease_until < now() and node_id <> $1");
+        command.Parameters.AddWithValue(ledger.NodeId);
         await using var row = await command.ExecuteReaderAsync(cancellation);
         var lapsed = new List<(Guid, long)>();
         while (await row.ReadAsync(cancellation))
@@ -214,6 +231,7 @@ internal sealed partial class DownloadNode(
     {
         try
         {
+            ledger.LeaseEnds = 0;
             await ledger.WriteWaitingAsync(options.NodeLease, CancellationToken.None);
             if (ledger.OldestOpen == long.MaxValue)
             {

@@ -141,7 +141,9 @@ internal sealed partial class DownloadReport(
         try
         {
             WriteHeaders(http.Response, report);
-            end = isHead ? new DownloadEnd(DownloadOutcome.Head, 0) : await delivery.SendAsync(http, lifetime.ApplicationStopping);
+            end = isHead
+                ? new DownloadEnd(DownloadOutcome.Head, 0)
+                : await delivery.SendAsync(http, lifetime.ApplicationStopping);
             if (end.Finding is { } finding)
             {
                 ledger.Note(attempt, report.Id, finding, end.BytesSent);

@@ -92,6 +92,10 @@ internal sealed class FileDelivery : IDisposable
         {
             return Cut(sent, stopping);
         }
+        catch (Exception)
+        {
+            return new DownloadEnd(DownloadFailure.Interrupted, "internal_error", sent);
+        }
     }
 
     private static DownloadEnd Cut(long sent, CancellationToken stopping) => stopping.IsCancellationRequested

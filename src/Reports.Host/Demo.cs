@@ -50,7 +50,10 @@ internal static class Demo
         {
             await AnsiConsole.Progress()
                 .Columns(
-                    new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+                    new TaskDescriptionColumn(),
+                    new ProgressBarColumn(),
+                    new PercentageColumn(),
+                    new ElapsedTimeColumn())
                 .StartAsync(async progress =>
                 {
                     await ImportAsync(services, merchants, progress, cancellation);

@@ -44,10 +44,13 @@ internal static class EventStore
         var given = new NpgsqlConnectionStringBuilder(connectionString);
         var builder = new NpgsqlDataSourceBuilder(connectionString);
         builder.ConnectionStringBuilder.ApplicationName = given.ApplicationName ?? "reports";
-        builder.ConnectionStringBuilder.Timeout = Math.Min(given.Timeout, 5);
-        builder.ConnectionStringBuilder.CommandTimeout = Math.Min(given.CommandTimeout, 10);
+        builder.ConnectionStringBuilder.Timeout = Capped(given.Timeout, 5);
+        builder.ConnectionStringBuilder.CommandTimeout = Capped(given.CommandTimeout, 10);
         return builder.Build();
     }
+
+    // Zero means no end to Npgsql.
+    private static int Capped(int seconds, int most) => seconds is 0 ? most : Math.Min(seconds, most);
 
     private static void Configure(StoreOptions options, Settings settings)
     {

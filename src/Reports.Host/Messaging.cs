@@ -19,6 +19,9 @@ internal static class Messaging
     private static readonly TimeSpan[] Waits =
         [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(5)];
 
+    private static readonly TimeSpan[] InMemoryWaits =
+        [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30)];
+
     /// <param name="options">What is configured.</param>
     /// <param name="settings">The settings of the host.</param>
     /// <param name="compilesHandlers">
@@ -65,6 +68,9 @@ internal static class Messaging
         // company then, and whatever both handle has one effect.
         options.Durability.HealthCheckPollingTime = TimeSpan.FromSeconds(5);
         options.Durability.StaleNodeTimeout = TimeSpan.FromSeconds(20);
+
+        // What a node has taken and lost from its memory is taken again; longer than any message may run.
+        options.Durability.InboxStaleTime = TimeSpan.FromHours(3);
         options.Durability.MessageIdentity = MessageIdentity.IdAndDestination;
         options.Durability.KeepAfterMessageHandling = TimeSpan.FromDays(1);
         options.Durability.MessageStorageSchemaName = "wolverine";
@@ -80,10 +86,12 @@ internal static class Messaging
         options.Policies.OnException<ConcurrencyException>().RetryWithCooldown(
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
 
-        // A connection that breaks in a commit surfaces as a transaction that is disposed of.
+        // A connection that breaks in a commit surfaces as a transaction that is disposed of. The first tries wait in
+        // memory: a schedule would have to be written to the database that is away.
         options.Policies.OnException<Npgsql.NpgsqlException>().Or<MartenCommandException>()
             .Or<ObjectDisposedException>().Or<IOException>().Or<TimeoutException>().Or<OperationCanceledException>()
-            .ScheduleRetry(Waits);
+            .Or<UnauthorizedAccessException>()
+            .RetryWithCooldown(InMemoryWaits).Then.ScheduleRetry(Waits);
     }
 }
 

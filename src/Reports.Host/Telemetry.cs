@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Logging.Debug;
+using Microsoft.Extensions.Logging.EventSource;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
@@ -42,7 +45,11 @@ internal static class Telemetry
         ];
         foreach (var logger in loggers)
         {
-            logging.AddFilter(logger, LogLevel.None);
+            // A rule that names a provider beats one that names none, so each provider has its own.
+            logging.AddFilter(logger, LogLevel.None)
+                .AddFilter<ConsoleLoggerProvider>(logger, LogLevel.None)
+                .AddFilter<DebugLoggerProvider>(logger, LogLevel.None)
+                .AddFilter<EventSourceLoggerProvider>(logger, LogLevel.None);
         }
     }
 

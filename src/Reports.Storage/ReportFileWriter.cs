@@ -15,6 +15,7 @@ public sealed class ReportFileWriter : IAsyncDisposable
         {
             Mode = FileMode.CreateNew,
             Access = FileAccess.Write,
+            Share = FileShare.Read | FileShare.Delete,
             BufferSize = 128 * 1024,
             Options = FileOptions.Asynchronous,
         });
@@ -31,8 +32,11 @@ public sealed class ReportFileWriter : IAsyncDisposable
     {
         await _stream.FlushAsync(cancellation);
         _stream.Flush(flushToDisk: true);
-        await _stream.DisposeAsync();
         File.Move(_partial, _path, overwrite: false);
+
+        // Once more under its name: file systems with a journal make the rename durable with it.
+        _stream.Flush(flushToDisk: true);
+        await _stream.DisposeAsync();
     }
 
     /// <inheritdoc/>

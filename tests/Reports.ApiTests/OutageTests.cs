@@ -1,7 +1,10 @@
 using System.Net;
 using System.Security.Cryptography;
 using Reports.BuildingBlocks;
+using Reports.Contracts;
 using Reports.Contracts.Events;
+using Reports.Host.Commands;
+using Reports.Lifecycle;
 using Shouldly;
 using Xunit;
 
@@ -91,6 +94,27 @@ public sealed class OutageTests : IAsyncLifetime
                     ?? (await merchant.EventsAsync(attempt) is { Count: 2 } events ? events : null),
                 $"attempt {attempt} to be on record");
         }
+    }
+
+    [Fact]
+    public async Task a_report_whose_messages_meet_an_outage_is_finished_after_it()
+    {
+        var merchant = await _app.MerchantAsync();
+        var report = await _app.Services.SendAsync(
+            merchant.Id,
+            new RequestReport.Command(
+                ReportInterval.Daily, ReportSource.Manual, ReportFormat.Csv, new DateOnly(2026, 3, 1)),
+            default);
+
+        await _app.CutDatabaseAsync();
+        await Eventually.GetAsync(
+            () => Task.FromResult(_app.Log.Lines.Any(l => l.Contains("currently accepting connections")) ? "seen" : null),
+            "the outage to be noticed");
+        await _app.RestoreDatabaseAsync();
+
+        var events = await Eventually.GetAsync(
+            async () => await merchant.EventsAsync(report) is { Count: 3 } all ? all : null, "the report to be finished");
+        events[^1].ShouldBeOfType<ReportFinished>();
     }
 
     private async Task<IReadOnlyList<object>?> RecordedAsync(Guid attempt) =>

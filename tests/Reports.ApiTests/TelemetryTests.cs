@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Shouldly;
 using Xunit;
 
@@ -7,6 +9,23 @@ namespace Reports.ApiTests;
 
 public sealed class TelemetryTests(ReportsApp app)
 {
+    [Theory]
+    [InlineData("Microsoft.AspNetCore.Hosting.Diagnostics")]
+    [InlineData("Marten.IDocumentStore")]
+    public void no_setting_turns_on_a_logger_that_writes_secrets(string category)
+    {
+        var builder = app.Builder(
+            "--Logging:Console:LogLevel:Default=Trace", "--Logging:LogLevel:Default=Trace",
+            $"--Logging:LogLevel:{category}=Trace");
+        builder.Logging.ClearProviders().AddConsole();
+        using var built = builder.Build();
+
+        var logger = built.Services.GetRequiredService<ILoggerFactory>();
+
+        logger.CreateLogger(category).IsEnabled(LogLevel.Critical).ShouldBeFalse();
+        logger.CreateLogger("Anything.Else").IsEnabled(LogLevel.Trace).ShouldBeTrue();
+    }
+
     [Fact]
     public async Task a_download_is_traced_without_its_token()
     {

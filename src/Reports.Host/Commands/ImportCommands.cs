@@ -86,7 +86,8 @@ internal static class ImportCommands
         await using var row = await command.ExecuteReaderAsync(cancellation);
         while (await row.ReadAsync(cancellation))
         {
-            await Console.Error.WriteLineAsync($"There are transactions of {row.GetGuid(0)}, which is no registered merchant.");
+            await Console.Error.WriteLineAsync(
+                $"There are transactions of {row.GetGuid(0)}, which is no registered merchant.");
         }
     }
 

@@ -60,13 +60,14 @@ internal static class ServeCommand
         return command;
     }
 
-    private static Task<int> RunAsync(string? demoEnv, CancellationToken cancellation) => Instance.GuardAsync(async () =>
-    {
-        // build/run names a file to be told of readiness by: then a person is watching.
-        var isAttended = Environment.GetEnvironmentVariable("REPORTS__READYFILE") is { Length: > 0 };
-        await using var app = ReportsHost.Build(ReportsHost.Builder(isAttended ? Instance.QuietLog : []));
-        await ServeAsync(app, demoEnv, cancellation);
-    });
+    private static Task<int> RunAsync(string? demoEnv, CancellationToken cancellation) =>
+        Instance.GuardAsync(async () =>
+        {
+            // build/run names a file to be told of readiness by: then a person is watching.
+            var isAttended = Environment.GetEnvironmentVariable("REPORTS__READYFILE") is { Length: > 0 };
+            await using var app = ReportsHost.Build(ReportsHost.Builder(isAttended ? Instance.QuietLog : []));
+            await ServeAsync(app, demoEnv, cancellation);
+        });
 
     private static async Task ServeAsync(WebApplication app, string? demoEnv, CancellationToken cancellation)
     {
@@ -76,9 +77,9 @@ internal static class ServeCommand
             await Schema.ApplyAsync(app.Services, cancellation);
         }
 
-        await app.StartAsync(cancellation);
         try
         {
+            await app.StartAsync(cancellation);
             if (demoEnv is not null)
             {
                 using var stopping = CancellationTokenSource.CreateLinkedTokenSource(
@@ -90,7 +91,8 @@ internal static class ServeCommand
             {
                 if (demoEnv is null)
                 {
-                    Console.WriteLine($"Reports is ready at {Address(app)}. ./build/reports --help lists what to do next.");
+                    Console.WriteLine(
+                        $"Reports is ready at {Address(app)}. ./build/reports --help lists what to do next.");
                 }
 
                 await File.WriteAllTextAsync(ready, Address(app), cancellation);
