@@ -36,7 +36,7 @@ public static class RegisterUser
                 .WithMessage("must not contain control characters (RFC 7617)")
                 .OverridePropertyName("password");
             RuleForEach(c => c.Permissions)
-                .Must(p => Access.Permissions.Canonical(p) is not null)
+                .Must(p => Contracts.Permissions.Canonical(p) is not null)
                 .WithMessage("is not a permission")
                 .OverridePropertyName("permissions");
         }
@@ -52,7 +52,7 @@ public static class RegisterUser
             var user = Guid.CreateVersion7(now);
             var actor = current.Required.Actor;
             var number = await numbers.NextAsync(current.RequiredTenant, cancellationToken);
-            var granted = command.Permissions.Select(p => Permissions.Canonical(p)!).Distinct()
+            var granted = command.Permissions.Select(p => Contracts.Permissions.Canonical(p)!).Distinct()
                 .Select(p => new PermissionGranted(user, p, actor, now));
             session.Events.StartStream<UserStream>(
                 user,

@@ -9,7 +9,11 @@ using Weasel.Postgresql.Tables;
 namespace Reports.Access;
 
 /// <summary>What a stored credential says of its holder, with the hash to check the secret against.</summary>
-internal sealed record StoredCredential(string Verifier, DateTimeOffset? ExpiresAt, Caller Caller);
+internal sealed record StoredCredential(string Verifier, DateTimeOffset? ExpiresAt, Caller Caller)
+{
+    // A hash must not reach a log by way of a record's text.
+    public override string ToString() => nameof(StoredCredential);
+}
 
 /// <summary>
 /// Hashes of secrets, and user names, stand in a table of their own and in no event: what an event holds can never be

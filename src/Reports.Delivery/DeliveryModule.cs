@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Reports.BuildingBlocks;
+using Reports.Contracts;
 
 [assembly: JasperFx.JasperFxAssembly]
 
@@ -61,7 +62,7 @@ public sealed class DeliveryModule : ICarterModule
             [ListReports.Path, "/b/api/v1/reports/", "/api/v1/reports/", "/api/v1/reports/files/"])
         {
             reports.MapMethods(path, Methods, ListReports.Endpoint)
-                .RequireAuthorization(PermissionRequirement.Policy(DownloadReport.ViewReport))
+                .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
                 .DescribeList(path);
         }
 

@@ -34,7 +34,7 @@ internal sealed record DownloadAttempt(DownloadAttempted Attempted, Guid? Tenant
 /// <summary>
 /// Records every download attempt in a stream of its own: <see cref="DownloadAttempted"/> is durable before the first
 /// byte leaves, then exactly one ending. What the database refuses to take now is kept and written as soon as it takes
-/// it again; until then nothing is delivered.
+/// it again; an attempt whose beginning it did not take is refused.
 /// </summary>
 internal sealed partial class DownloadLedger(
     IDocumentStore store, Origins origins, TimeProvider clock, ILogger<DownloadLedger> log)
@@ -47,8 +47,8 @@ internal sealed partial class DownloadLedger(
     private const int MostUnwritten = 100_000;
 
     private readonly ConcurrentDictionary<Guid, long> _open = new();
-    private long _leaseEnds;
     private readonly ConcurrentQueue<(DownloadAttempt Attempt, object End)> _unwritten = new();
+    private long _leaseEnds;
 
     /// <summary>This run of this process. Its lease tells others whether its attempts can still end.</summary>
     public Guid NodeId { get; } = Guid.CreateVersion7(clock.GetUtcNow());

@@ -29,7 +29,6 @@ internal sealed partial class DownloadReport(
     TimeProvider clock,
     ILogger<DownloadReport> log)
 {
-    public const string ViewReport = "report.can_view_report";
     private const int PolicyVersion = 1;
 
     /// <summary>What the address named, and what could be made of it.</summary>
@@ -43,7 +42,7 @@ internal sealed partial class DownloadReport(
             return Problem.Unauthorized;
         }
 
-        if (caller.Tenant is null || !caller.Has(ViewReport))
+        if (caller.Tenant is null || !caller.Has(Permissions.ViewReport))
         {
             return Problem.Forbidden with { Detail = "No permission assigned" };
         }

@@ -43,8 +43,6 @@ internal static class ListReports
                 .WithMessage("must be a whole number, at least 0").OverridePropertyName("offset");
         }
 
-
-
         private const string TimeMessage = "must be a date (2026-11-01) or an RFC 3339 instant (2026-11-01T00:00:00Z); "
             + "a plus sign in an address is written %2B";
 

@@ -17,7 +17,6 @@ namespace Reports.Host;
 /// </summary>
 internal static class Demo
 {
-    private const string ViewReport = "report.can_view_report";
     private const string Complete = "REPORTS_DEMO_COMPLETE";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
@@ -110,7 +109,7 @@ internal static class Demo
         await KeyAsync("REPORTS_API_KEY_2", merchants[1].Id, isAuditor: false);
         await KeyAsync("REPORTS_API_KEY_3", merchants[2].Id, isAuditor: false);
         await KeyAsync("REPORTS_AUDITOR_KEY", null, isAuditor: true);
-        await UserAsync("REPORTS_USER", "REPORTS_PASSWORD", "finance", [ViewReport], isSuperuser: false);
+        await UserAsync("REPORTS_USER", "REPORTS_PASSWORD", "finance", [Permissions.ViewReport], isSuperuser: false);
         await UserAsync("REPORTS_USER_WITHOUT", "REPORTS_PASSWORD_WITHOUT", "guest", [], isSuperuser: false);
         await UserAsync("REPORTS_SUPERUSER", "REPORTS_SUPERUSER_PASSWORD", "owner", [], isSuperuser: true);
     }
@@ -155,6 +154,7 @@ internal static class Demo
         var database = services.GetRequiredService<NpgsqlDataSource>();
         var there = await RequestedAsync(database, merchants, cancellation);
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+
         // They are asked for in one order always, so that the rest is known after a kill.
         var missing = merchants
             .SelectMany(m => Wanted(m, now).Select(wanted => (Merchant: m.Id, Wanted: wanted)))

@@ -18,14 +18,18 @@ public sealed class GrantRefusedException(string reason) : Exception(reason);
 /// Seals grants: AES-256-GCM under a key of their own, with a random nonce. A generator passes the grant back unread;
 /// only this service can make or open one.
 /// </summary>
-internal sealed class Grants(KeyRing keys)
+public sealed class Grants
 {
     private const string Purpose = "generation-grant";
     private const int NonceLength = 12;
     private const int TagLength = 16;
     private const int HeadLength = 16 + sizeof(int) + sizeof(long);
 
-    public string Seal(Grant grant)
+    private readonly KeyRing _keys;
+
+    internal Grants(KeyRing keys) => _keys = keys;
+
+    internal string Seal(Grant grant)
     {
         var plain = new byte[HeadLength + Encoding.UTF8.GetByteCount(grant.StoragePrefix)];
         grant.ReportId.TryWriteBytes(plain, bigEndian: true, out _);
@@ -34,20 +38,20 @@ internal sealed class Grants(KeyRing keys)
         Encoding.UTF8.GetBytes(grant.StoragePrefix, plain.AsSpan(HeadLength));
 
         var sealed_ = new byte[1 + NonceLength + plain.Length + TagLength];
-        sealed_[0] = (byte)keys.Current;
+        sealed_[0] = (byte)_keys.Current;
         var nonce = sealed_.AsSpan(1, NonceLength);
         RandomNumberGenerator.Fill(nonce);
-        using var aes = new AesGcm(keys.Derive(keys.Current, Purpose), TagLength);
+        using var aes = new AesGcm(_keys.Derive(_keys.Current, Purpose), TagLength);
         aes.Encrypt(nonce, plain, sealed_.AsSpan(1 + NonceLength, plain.Length), sealed_.AsSpan(^TagLength..));
         return Base64Url.EncodeToString(sealed_);
     }
 
     /// <exception cref="GrantRefusedException">It was not sealed by us, or its time is over.</exception>
-    public Grant Open(string text, DateTimeOffset now)
+    internal Grant Open(string text, DateTimeOffset now)
     {
         const int ShortestLength = 1 + NonceLength + HeadLength + TagLength;
         var bytes = Base64Url.IsValid(text) ? Base64Url.DecodeFromChars(text) : [];
-        if (bytes.Length <= ShortestLength || !keys.Has(bytes[0]))
+        if (bytes.Length <= ShortestLength || !_keys.Has(bytes[0]))
         {
             throw new GrantRefusedException("The grant is not one of ours.");
         }
@@ -55,7 +59,7 @@ internal sealed class Grants(KeyRing keys)
         var plain = new byte[bytes.Length - 1 - NonceLength - TagLength];
         try
         {
-            using var aes = new AesGcm(keys.Derive(bytes[0], Purpose), TagLength);
+            using var aes = new AesGcm(_keys.Derive(bytes[0], Purpose), TagLength);
             aes.Decrypt(
                 bytes.AsSpan(1, NonceLength),
                 bytes.AsSpan(1 + NonceLength, plain.Length),
@@ -79,7 +83,7 @@ internal sealed class Grants(KeyRing keys)
 
     /// <summary>Opens the grant of an answer and sees that it is for that report and attempt.</summary>
     /// <exception cref="GrantRefusedException">It is not.</exception>
-    public Grant OpenFor(string text, Guid reportId, int attempt, DateTimeOffset now)
+    internal Grant OpenFor(string text, Guid reportId, int attempt, DateTimeOffset now)
     {
         var grant = Open(text, now);
         return grant.ReportId == reportId && grant.Attempt == attempt

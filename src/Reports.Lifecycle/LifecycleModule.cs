@@ -2,6 +2,7 @@ using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.Extensions.DependencyInjection;
+using Reports.BuildingBlocks;
 using Weasel.Postgresql;
 
 [assembly: JasperFx.JasperFxAssembly]
@@ -17,8 +18,7 @@ public static class LifecycleModule
     public static IServiceCollection AddLifecycle(this IServiceCollection services)
     {
         services.AddSingleton<LifecycleStore>();
-        services.AddSingleton<Grants>();
-        services.AddSingleton(s => new GrantOpener(s.GetRequiredService<Grants>()));
+        services.AddSingleton(s => new Grants(s.GetRequiredService<KeyRing>()));
         services.AddSingleton(s => new ReportVerifier(
             s.GetRequiredService<Storage.ReportFiles>(),
             s.GetRequiredService<LifecycleStore>(),

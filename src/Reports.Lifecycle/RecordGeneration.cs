@@ -29,12 +29,12 @@ public static class RecordGenerationHandler
     public static async Task<VerifyReport?> Handle(
         GenerationCompleted message,
         IDocumentSession session,
-        GrantOpener grants,
+        Grants grants,
         TimeProvider clock,
         CancellationToken cancellation)
     {
         var now = clock.GetUtcNow();
-        var key = grants.KeyFor(message, now);
+        var key = KeyFor(message, grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now));
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
         if (Decide(stream.Aggregate, message, key, now) is not { } generated)
         {
@@ -56,12 +56,12 @@ public static class RecordGenerationHandler
     public static async Task Handle(
         GenerationFailed message,
         IDocumentSession session,
-        GrantOpener grants,
+        Grants grants,
         TimeProvider clock,
         CancellationToken cancellation)
     {
         var now = clock.GetUtcNow();
-        grants.Check(message, now);
+        grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now);
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
         if (Expected(stream.Aggregate, message.ReportId).Status == ReportStatus.Requested)
         {
@@ -81,25 +81,8 @@ public static class RecordGenerationHandler
             ReportStatus.Generated or ReportStatus.Finished or ReportStatus.Failed => null,
         };
 
-    // An answer can overtake the commit of its own request; the message is tried again then.
-    private static Report Expected(Report? report, Guid id) =>
-        report ?? throw new ReportNotYetKnownException(id);
-}
-
-/// <summary>An answer came before the request it answers. It is retried, then becomes a dead letter.</summary>
-/// <param name="reportId">The report that is not there.</param>
-public sealed class ReportNotYetKnownException(Guid reportId) : Exception($"There is no report {reportId} yet.");
-
-/// <summary>Opens the grants of generators' answers.</summary>
-public sealed class GrantOpener
-{
-    private readonly Grants _grants;
-
-    internal GrantOpener(Grants grants) => _grants = grants;
-
-    internal StorageKey KeyFor(GenerationCompleted message, DateTimeOffset now)
+    private static StorageKey KeyFor(GenerationCompleted message, Grant grant)
     {
-        var grant = _grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now);
         try
         {
             return StorageKey.Below(grant.StoragePrefix, message.FileName);
@@ -110,6 +93,11 @@ public sealed class GrantOpener
         }
     }
 
-    internal void Check(GenerationFailed message, DateTimeOffset now) =>
-        _grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now);
+    // An answer can overtake the commit of its own request; the message is tried again then.
+    private static Report Expected(Report? report, Guid id) =>
+        report ?? throw new ReportNotYetKnownException(id);
 }
+
+/// <summary>An answer came before the request it answers. It is retried, then becomes a dead letter.</summary>
+/// <param name="reportId">The report that is not there.</param>
+public sealed class ReportNotYetKnownException(Guid reportId) : Exception($"There is no report {reportId} yet.");

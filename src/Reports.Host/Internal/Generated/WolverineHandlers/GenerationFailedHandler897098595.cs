@@ -10,13 +10,13 @@ namespace Internal.Generated.WolverineHandlers
     [global::System.CodeDom.Compiler.GeneratedCode("JasperFx", "1.0.0")]
     public sealed class GenerationFailedHandler897098595 : Wolverine.Runtime.Handlers.MessageHandler
     {
-        private readonly Reports.Lifecycle.GrantOpener _grantOpener;
+        private readonly Reports.Lifecycle.Grants _grants;
         private readonly System.TimeProvider _timeProvider;
         private readonly Wolverine.Marten.Publishing.OutboxedSessionFactory _outboxedSessionFactory;
 
-        public GenerationFailedHandler897098595(Reports.Lifecycle.GrantOpener grantOpener, System.TimeProvider timeProvider, Wolverine.Marten.Publishing.OutboxedSessionFactory outboxedSessionFactory)
+        public GenerationFailedHandler897098595(Reports.Lifecycle.Grants grants, System.TimeProvider timeProvider, Wolverine.Marten.Publishing.OutboxedSessionFactory outboxedSessionFactory)
         {
-            _grantOpener = grantOpener;
+            _grants = grants;
             _timeProvider = timeProvider;
             _outboxedSessionFactory = outboxedSessionFactory;
         }
@@ -32,7 +32,7 @@ namespace Internal.Generated.WolverineHandlers
             Wolverine.Runtime.WolverineTracing.MessageActivity(context.Envelope)?.SetTag("handler.type", "Reports.Lifecycle.RecordGenerationHandler");
             
             // The actual message execution
-            await Reports.Lifecycle.RecordGenerationHandler.Handle(generationFailed, documentSession, _grantOpener, _timeProvider, cancellation).ConfigureAwait(false);
+            await Reports.Lifecycle.RecordGenerationHandler.Handle(generationFailed, documentSession, _grants, _timeProvider, cancellation).ConfigureAwait(false);
 
             
             // Save all pending changes to this Marten session
