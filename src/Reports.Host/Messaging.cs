@@ -3,7 +3,6 @@ using JasperFx;
 using JasperFx.CodeGeneration;
 using Marten.Exceptions;
 using Reports.Contracts;
-using Reports.Generator;
 using Reports.Lifecycle;
 using Wolverine;
 using Wolverine.ErrorHandling;
@@ -46,7 +45,6 @@ internal static class Messaging
             settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
 
         options.Discovery.IncludeAssembly(typeof(LifecycleModule).Assembly);
-        options.Discovery.IncludeAssembly(typeof(GenerateReportHandler).Assembly);
 
         WolverineMessageNaming.InsertFirst<ContractMessageNaming>();
         foreach (var type in ContractNames.Messages.Values)
