@@ -56,6 +56,27 @@ public sealed record Problem(int Status, string Code, string Message, string Err
     public static Problem UnsupportedMediaType { get; } =
         new(415, "unsupported_media_type", "Unsupported media type", "request_error");
 
+    /// <summary>The body is well formed, but what it asks cannot be.</summary>
+    public static Problem Unprocessable { get; } = new(422, "unprocessable", "Unprocessable", "request_error");
+
+    /// <summary>It contradicts what is there already.</summary>
+    public static Problem Conflict { get; } = new(409, "conflict", "Conflict", "conflict_error");
+
+    /// <summary>A precondition of the request does not hold (RFC 9110 section 15.5.13).</summary>
+    public static Problem PreconditionFailed { get; } =
+        new(412, "precondition_failed", "Precondition failed", "conflict_error");
+
+    /// <summary>The request must name the version it is about (RFC 6585 section 3).</summary>
+    public static Problem PreconditionRequired { get; } =
+        new(428, "precondition_required", "Precondition required", "conflict_error");
+
+    /// <summary>No byte of what was asked for exists (RFC 9110 section 15.5.17).</summary>
+    public static Problem RangeNotSatisfiable { get; } =
+        new(416, "range_not_satisfiable", "Range not satisfiable", "request_error");
+
+    /// <summary>A quota is used up (RFC 6585 section 4).</summary>
+    public static Problem RateLimited { get; } = new(429, "rate_limited", "Too many requests", "rate_limit_error");
+
     /// <summary>The token's time is over.</summary>
     public static Problem TokenExpired { get; } = new(410, "token_expired", "Download token expired", "gone_error");
 
@@ -69,6 +90,14 @@ public sealed record Problem(int Status, string Code, string Message, string Err
     public static Problem Unavailable { get; } =
         new(503, "unavailable", "Temporarily unavailable", "server_error") { RetryAfter = 5 };
 
+    /// <summary>Every problem there is, by status.</summary>
+    public static IReadOnlyList<Problem> All { get; } =
+    [
+        InvalidParameters, Unauthorized, Forbidden, NotFound, MethodNotAllowed, Conflict, TokenExpired, ContentExpired,
+        PreconditionFailed, PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, Unprocessable,
+        PreconditionRequired, RateLimited, InternalError, Unavailable,
+    ];
+
     /// <summary>The problem that stands for a bare status.</summary>
     /// <param name="status">The HTTP status.</param>
     /// <returns>The problem.</returns>
@@ -78,8 +107,14 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         403 => Forbidden,
         404 => NotFound,
         405 => MethodNotAllowed,
+        409 => Conflict,
+        412 => PreconditionFailed,
         413 => PayloadTooLarge,
         415 => UnsupportedMediaType,
+        416 => RangeNotSatisfiable,
+        422 => Unprocessable,
+        428 => PreconditionRequired,
+        429 => RateLimited,
         503 => Unavailable,
         >= 400 and < 500 => InvalidParameters with { Status = status },
         _ => InternalError,

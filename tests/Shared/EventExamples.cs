@@ -37,6 +37,7 @@ internal static class EventExamples
             Actor.Service),
         ["report.generation-failed.v1"] = new ReportGenerationFailed(
             Report, 1, "verification", "The file has 3 bytes, not 4.", true, Actor.Service, At),
+        ["report.expired.v1"] = new ReportExpired(Report, merchant, Actor.Service, At),
         ["download.attempted.v1"] = new DownloadAttempted(
             Attempt, Node, "GET", LocatorKind.EncryptedId, Digest, Report, new(1, At, 7, 7, At), Digest, "request", Key, At),
         ["download.completed.v1"] = new ReportDownloaded(Attempt, Report, DownloadOutcome.Complete, 200, 1234, 15, Key, At),
@@ -44,6 +45,8 @@ internal static class EventExamples
             Attempt, null, DownloadFailure.Refused, 404, "not_found", 0, 3, Actor.Anonymous, At),
         ["integrity.failed.v1"] = new IntegrityFailed(Node, Report, Attempt, "altered", 262144, Actor.Service, At),
         ["merchant.registered.v1"] = new MerchantRegistered(merchant, "متجر العطور", "Asia/Kuwait", 365, Actor.Operator, At),
+        ["merchant.changed.v1"] = new MerchantChanged(
+            merchant, "متجر العطور", "Asia/Riyadh", 730, new MerchantQuotas(null, 100), Actor.Operator, At),
         ["api-key.issued.v1"] = new ApiKeyIssued(
             Node, User, 7, merchant, "AbCdEf0123", ["reports"], At.AddDays(90), Actor.Operator, At),
         ["user.registered.v1"] = new UserRegistered(User, 8, merchant, false, Actor.Operator, At),

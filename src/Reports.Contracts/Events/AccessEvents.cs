@@ -16,6 +16,29 @@ public sealed record MerchantRegistered(
     Actor By,
     DateTimeOffset RegisteredAt);
 
+/// <summary>Quotas of one merchant that differ from the installation's.</summary>
+/// <param name="RequestsPerDay">Requests of each principal in a day; none for the installation's.</param>
+/// <param name="DownloadsPerHour">Report downloads of each principal in an hour; none for the installation's.</param>
+public sealed record MerchantQuotas(int? RequestsPerDay, int? DownloadsPerHour);
+
+/// <summary>A merchant's terms were changed. It names all of them, the unchanged ones too.</summary>
+/// <param name="MerchantId">The stream.</param>
+/// <param name="Name">The name of the business.</param>
+/// <param name="TimeZone">The IANA name of the zone in which its days are counted.</param>
+/// <param name="RetentionDays">For how many days the files of its reports are kept.</param>
+/// <param name="Quotas">Its own quotas.</param>
+/// <param name="By">Who changed them.</param>
+/// <param name="ChangedAt">When.</param>
+[EventName("merchant.changed.v1")]
+public sealed record MerchantChanged(
+    Guid MerchantId,
+    string Name,
+    string TimeZone,
+    int RetentionDays,
+    MerchantQuotas Quotas,
+    Actor By,
+    DateTimeOffset ChangedAt);
+
 /// <summary>
 /// An API key was issued. First event of a Credential stream. The secret is shown once; its keyed hash stands in a
 /// side table and never in an event.

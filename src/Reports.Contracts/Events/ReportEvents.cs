@@ -77,3 +77,11 @@ public sealed record ReportGenerationFailed(
     bool Retryable,
     Actor By,
     DateTimeOffset FailedAt);
+
+/// <summary>The file of a finished report is no longer kept. Last event of the stream.</summary>
+/// <param name="ReportId">The stream.</param>
+/// <param name="MerchantId">Whose report it is.</param>
+/// <param name="By">The service.</param>
+/// <param name="ExpiredAt">When.</param>
+[EventName("report.expired.v1")]
+public sealed record ReportExpired(Guid ReportId, Guid MerchantId, Actor By, DateTimeOffset ExpiredAt);
