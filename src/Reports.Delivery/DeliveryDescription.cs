@@ -15,8 +15,9 @@ namespace Reports.Delivery;
 internal static class DeliveryDescription
 {
     private const string DownloadId = "Download-Id";
-    private static readonly int[] ListErrors = [400, 401, 403, 405, 500, 503];
-    private static readonly int[] DownloadErrors = [400, 401, 403, 404, 405, 410, 500, 503];
+    private static readonly int[] ListErrors = [400, 401, 403, 405, 429, 500, 503];
+    private static readonly int[] ReportErrors = [400, 401, 403, 404, 405, 410, 429, 500, 503];
+    private static readonly int[] DownloadErrors = [400, 401, 403, 404, 405, 410, 412, 416, 429, 500, 503];
 
     /// <summary>Describes the list at one of its addresses.</summary>
     public static void DescribeList(this RouteHandlerBuilder endpoint, string path) => endpoint
@@ -26,10 +27,22 @@ internal static class DeliveryDescription
             ListErrors,
             "listReports",
             "List finished reports",
-            "The caller's finished reports, newest first, in pages. With neither `created_after` nor " +
-            "`created_before` the list covers the last 30 days, counted from the request; `next` and " +
-            "`previous` keep that window. A parameter given twice is an error; parameters with other names are ignored.")
+            "The caller's finished reports, newest first, in pages. With none of `created_after`, `created_before` and " +
+            "`since` the list covers the last 30 days, counted from the request; `next` and `previous` keep that " +
+            "window. They stand in the header `Link` too. A parameter given twice is an error; parameters with other " +
+            "names are ignored.")
         .AddOpenApiOperationTransformer(DescribeList);
+
+    /// <summary>Describes the address of one report.</summary>
+    public static void DescribeReport(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces<ListedReport>()
+        .Describe(
+            ListReports.Path,
+            ReportErrors,
+            "showReport",
+            "Show a finished report",
+            "One of the caller's finished reports, as the list shows it, with a fresh `download_action`.")
+        .AddOpenApiOperationTransformer(DescribeReport);
 
     /// <summary>Describes the download below one of the addresses of the list.</summary>
     public static void DescribeDownload(this RouteHandlerBuilder endpoint, string path) => endpoint
@@ -68,6 +81,12 @@ internal static class DeliveryDescription
         page.Description = "A page of the list.";
         page.Content!["application/json"].Example =
             JsonSerializer.SerializeToNode(DeliveryExample.List, DeliveryJson.Plain.ReportList);
+        page.Headers = new Dictionary<string, IOpenApiHeader>
+        {
+            ["Link"] = Header(
+                "`next` and `previous` of the body, as `rel=\"next\"` and `rel=\"prev\"` (RFC 8288); missing on a sole page.",
+                $"<{DeliveryExample.List.Next}>; rel=\"next\""),
+        };
         operation.Responses["200"] = document.Share(nameof(ReportList), page);
 
         var report = document.Components!.Schemas![nameof(ListedReport)].Properties!;
@@ -76,6 +95,19 @@ internal static class DeliveryDescription
         Restrict(report["file_format"], DeliveryParameters.Words<ReportFormat>());
         Restrict(report["status"], ["finished"]);
         Restrict(document.Components.Schemas[nameof(DownloadAction)].Properties!["method"], ["GET"]);
+        return Task.CompletedTask;
+    }
+
+    private static Task DescribeReport(
+        OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellation)
+    {
+        var document = context.Document!;
+        operation.Parameters = [document.Share(DeliveryParameters.EncryptedId)];
+        var report = (OpenApiResponse)operation.Responses!["200"];
+        report.Description = "The report.";
+        report.Content!["application/json"].Example =
+            JsonSerializer.SerializeToNode(DeliveryExample.Report, DeliveryJson.Plain.ListedReport);
+        operation.Responses["200"] = document.Share(nameof(ListedReport), report);
         return Task.CompletedTask;
     }
 

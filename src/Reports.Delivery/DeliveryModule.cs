@@ -16,7 +16,11 @@ namespace Reports.Delivery;
 /// <summary>The settings of list and download.</summary>
 /// <param name="TokenLifetime">How long a download URL is good for, at the least; it ends on a whole minute.</param>
 /// <param name="NodeLease">How long after a node's last sign of life its open downloads count as interrupted.</param>
-public sealed record DeliveryOptions(TimeSpan TokenLifetime, TimeSpan NodeLease);
+/// <param name="IsNotFoundOnly">
+/// Whether an expired, malformed or foreign token is answered as if it were unknown, as one of the published documents
+/// says; the record of the attempt keeps the reason.
+/// </param>
+public sealed record DeliveryOptions(TimeSpan TokenLifetime, TimeSpan NodeLease, bool IsNotFoundOnly = false);
 
 /// <summary>The finished reports: list, tokens, download, and the record of every attempt.</summary>
 public sealed class DeliveryModule : ICarterModule
@@ -33,6 +37,7 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<FinishedReports>();
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<EncryptedIds>();
+        services.AddSingleton<PageMarks>();
         services.AddSingleton<Origins>();
         services.AddSingleton<DownloadLedger>();
         services.AddScoped<ReportPresenter>();
@@ -66,6 +71,9 @@ public sealed class DeliveryModule : ICarterModule
                 .DescribeList(path);
         }
 
+        reports.MapMethods(ListReports.Path + "{encrypted_id}/", Methods, ShowReport.Endpoint)
+            .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
+            .DescribeReport();
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {
             // The download authenticates by itself: its refusals are recorded too.

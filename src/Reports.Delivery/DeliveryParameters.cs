@@ -22,6 +22,11 @@ internal static class DeliveryParameters
             "Created at this instant or earlier. A date stands for its last instant in the merchant's time zone.",
             Moment,
             "2026-11-23T00:00:00Z"),
+        Query(
+            "tz",
+            "The IANA name of the time zone in which dates are days, instead of the merchant's.",
+            new OpenApiSchema { Type = JsonSchemaType.String },
+            "Asia/Kuwait"),
         Query("interval", "This kind of period. The word may be in any case.", OneOf<ReportInterval>(), "daily"),
         Query("source", "This cause. The word may be in any case.", OneOf<ReportSource>(), "auto"),
         Query(
@@ -30,7 +35,36 @@ internal static class DeliveryParameters
             Number(minimum: 1, ListReports.MaximumLimit, ListReports.DefaultLimit),
             ListReports.DefaultLimit),
         Query("offset", "How many reports to skip.", Number(minimum: 0, maximum: null, standard: 0), 0),
+        Query(
+            "cursor",
+            "Pages by place instead of by offset: a report that is finished or expires on the way moves no other. Empty " +
+            "(`cursor=`) starts a walk; the rest comes in `next` and `previous`. Not together with `offset`, and only " +
+            "with the filters that the walk began with.",
+            Opaque,
+            example: null),
+        Query(
+            "since",
+            "The `watermark` of an earlier answer: every report that was finished after it, in the order in which they " +
+            "were finished, none missed and none twice. Without a window of its own it covers all times. Not together " +
+            "with `cursor`.",
+            Opaque,
+            example: null),
+        Query(
+            "watermark",
+            "Comes in `next` and `previous`, so that every page of a walk gives the watermark of its first.",
+            Opaque,
+            example: null),
     ];
+
+    public static OpenApiParameter EncryptedId => new()
+    {
+        Name = "encrypted_id",
+        In = ParameterLocation.Path,
+        Required = true,
+        Description = "The report's `encrypted_id`, as the list gives it.",
+        Schema = IdSchema,
+        Example = DeliveryExample.EncryptedId,
+    };
 
     public static OpenApiParameter Token => new()
     {
@@ -43,10 +77,7 @@ internal static class DeliveryParameters
             AnyOf =
             [
                 new OpenApiSchema { Type = JsonSchemaType.String, Format = "uuid" },
-                new OpenApiSchema
-                {
-                    Type = JsonSchemaType.String, Pattern = $"^[A-Za-z0-9_-]{{{EncryptedIds.Length}}}$",
-                },
+                IdSchema,
             ],
         },
         Example = DeliveryExample.Token,
@@ -54,6 +85,14 @@ internal static class DeliveryParameters
 
     public static string[] Words<TEnum>()
         where TEnum : struct, Enum => [.. Enum.GetValues<TEnum>().Select(value => value.Word())];
+
+    private static OpenApiSchema IdSchema => new()
+    {
+        Type = JsonSchemaType.String,
+        Pattern = $"^[A-Za-z0-9_-]{{{EncryptedIds.Length}}}$",
+    };
+
+    private static OpenApiSchema Opaque => new() { Type = JsonSchemaType.String };
 
     private static OpenApiSchema Moment => new()
     {
@@ -77,7 +116,7 @@ internal static class DeliveryParameters
     };
 
     private static OpenApiParameter Query(
-        string name, string description, OpenApiSchema schema, JsonNode example) => new()
+        string name, string description, OpenApiSchema schema, JsonNode? example) => new()
         {
             Name = name,
             In = ParameterLocation.Query,

@@ -59,7 +59,7 @@ internal sealed partial class DownloadReport(
                 Problem.Forbidden with { Detail = "The token was issued to another principal" },
             ({ Token: { } token }, _) when token.ExpiresAt <= now =>
                 Problem.TokenExpired with { Detail = "List the report again for a new URL" },
-            (_, var found) when found.ExpiresAt <= now => Problem.ContentExpired,
+            (_, var found) when found.IsExpired || found.ExpiresAt <= now => Problem.ContentExpired,
             _ => null,
         };
     }

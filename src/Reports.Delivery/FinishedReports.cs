@@ -26,6 +26,15 @@ internal sealed record FinishedReport(
     byte[] Sha256,
     DateTime ExpiresAt);
 
+/// <summary>A page of rows, and what the statement that read them saw.</summary>
+/// <param name="Count">How many match in all.</param>
+/// <param name="Rows">The rows of the page.</param>
+/// <param name="HasMore">Whether there are more in the direction of the walk.</param>
+/// <param name="Snapshot">What was to be seen.</param>
+/// <param name="LastXid">Which transaction finished the last row; for pages in finishing order.</param>
+internal sealed record ReportPage(
+    long Count, IReadOnlyList<FinishedReport> Rows, bool HasMore, Snapshot Snapshot, ulong LastXid = 0);
+
 /// <summary>What a download needs to know of a report.</summary>
 internal sealed record StoredReport(
     Guid Id,
@@ -37,82 +46,166 @@ internal sealed record StoredReport(
     DateTime ExpiresAt,
     string StorageKey,
     int BlockSize,
-    byte[] BlockDigests);
+    byte[] BlockDigests,
+    bool IsExpired);
 
 /// <summary>Reads the finished reports. Every statement names the merchant.</summary>
 internal sealed class FinishedReports(NpgsqlDataSource database)
 {
+    private const string Row =
+        """
+        report_id, number, report_name, interval, source, file_format, records_amount, created_at, generated_at,
+        finished_at, period_start, period_end, time_zone, file_size, sha256, expires_at
+        """;
+
+    private const string IsMeant =
+        """
+        merchant_id = $1 and created_at >= $2 and created_at < $3
+        and ($4::text is null or interval = $4) and ($5::text is null or source = $5)
+        """;
+
     // Count and rows in one statement, so that both see the same reports. Whole UTC days are summed from their buckets;
     // only the two days at the edges are counted row by row.
-    private const string Page =
+    private const string Counted =
         """
         with counted as (
             select coalesce((
                 select sum(n) from reports.finished_report_days
-                where merchant_id = $1 and day >= $6 and day < $7
+                where merchant_id = $1 and day >= $7 and day < $8
                   and ($4::text is null or interval = $4) and ($5::text is null or source = $5)), 0)
             + (
                 select count(*) from reports.finished_reports
-                where merchant_id = $1 and created_at >= $2 and created_at < $8
+                where merchant_id = $1 and created_at >= $2 and created_at < $9
                   and ($4::text is null or interval = $4) and ($5::text is null or source = $5))
             + (
                 select count(*) from reports.finished_reports
-                where merchant_id = $1 and created_at >= $9 and created_at < $3
-                  and ($4::text is null or interval = $4) and ($5::text is null or source = $5)) as n),
+                where merchant_id = $1 and created_at >= $10 and created_at < $3
+                  and ($4::text is null or interval = $4) and ($5::text is null or source = $5)) as n)
+        """;
+
+    private const string ByOffset =
+        $"""
+        {Counted},
         page as (
-            select report_id, number, report_name, interval, source, file_format, records_amount, created_at,
-                   generated_at, finished_at, period_start, period_end, time_zone, file_size, sha256, expires_at
-            from reports.finished_reports
-            where merchant_id = $1 and created_at >= $2 and created_at < $3
-              and ($4::text is null or interval = $4) and ($5::text is null or source = $5)
-            order by created_at desc, report_id desc
-            limit $10 offset $11)
-        select counted.n::bigint, page.* from counted left join page on true
+            select {Row} from reports.finished_reports where {IsMeant}
+            order by created_at desc, report_id desc limit $6 offset $11)
+        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
         order by page.created_at desc, page.report_id desc
+        """;
+
+    private const string FirstByCursor =
+        $"""
+        {Counted},
+        page as (
+            select {Row} from reports.finished_reports where {IsMeant}
+            order by created_at desc, report_id desc limit $6)
+        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        order by page.created_at desc, page.report_id desc
+        """;
+
+    // What has expired since the walk began is shown from where it is kept now.
+    private const string NextByCursor =
+        $"""
+        {Counted},
+        page as (
+            (select {Row} from reports.finished_reports where {IsMeant} and (created_at, report_id) < ($11, $12)
+             order by created_at desc, report_id desc limit $6)
+            union all
+            (select {Row} from reports.expired_reports
+             where {IsMeant} and (created_at, report_id) < ($11, $12)
+               and expired_xid >= pg_snapshot_xmin($13::pg_snapshot)
+               and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
+             order by created_at desc, report_id desc limit $6)
+            order by created_at desc, report_id desc limit $6)
+        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        order by page.created_at desc, page.report_id desc
+        """;
+
+    private const string PreviousByCursor =
+        $"""
+        {Counted},
+        page as (
+            (select {Row} from reports.finished_reports where {IsMeant} and (created_at, report_id) > ($11, $12)
+             order by created_at, report_id limit $6)
+            union all
+            (select {Row} from reports.expired_reports
+             where {IsMeant} and (created_at, report_id) > ($11, $12)
+               and expired_xid >= pg_snapshot_xmin($13::pg_snapshot)
+               and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
+             order by created_at, report_id limit $6)
+            order by created_at, report_id limit $6)
+        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        order by page.created_at, page.report_id
+        """;
+
+    // Only up to the oldest transaction that is still under way: it may yet finish a report before those after it.
+    private const string InFinishingOrder =
+        $"""
+        with hits as materialized (
+            select {Row}, finished_xid from reports.finished_reports
+            where {IsMeant} and (finished_xid, number) > ($7, $8)
+              and finished_xid < pg_snapshot_xmin(pg_current_snapshot())
+              and ($9::text is null or not pg_visible_in_snapshot(finished_xid, $9::text::pg_snapshot))),
+        page as (select * from hits order by finished_xid, number limit $6 offset $10)
+        select (select count(*) from hits), pg_current_snapshot()::text, page.* from (select 1) one left join page on true
+        order by page.finished_xid, page.number
         """;
 
     private const string ForDownload =
         """
-        select report_id, report_name, file_format, file_size, sha256, finished_at, expires_at, storage_key,
-               block_size, block_digests
-        from reports.finished_reports where merchant_id = $1
+        report_id, report_name, file_format, file_size, sha256, finished_at, expires_at, storage_key, block_size,
+        block_digests
         """;
 
-    public async Task<(long Count, List<FinishedReport> Rows)> PageAsync(
+    /// <summary>The rows after so many others.</summary>
+    public async Task<ReportPage> PageAsync(
         ReportFilter filter, int limit, long offset, CancellationToken cancellation)
     {
-        var (from, until) = (filter.From.UtcDateTime, filter.Until.UtcDateTime);
-        var firstDay = from.TimeOfDay == TimeSpan.Zero ? from : from.Date.AddDays(1);
-        var lastDay = until.Date;
-        var hasWholeDays = firstDay < lastDay;
+        await using var command = Counting(ByOffset, filter, limit);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = offset });
+        var page = await ReadPageAsync(command, limit, cancellation);
+        return page with { HasMore = offset < page.Count - page.Rows.Count && page.Rows.Count > 0 };
+    }
 
-        await using var command = database.CreateCommand(Page);
-        var parameters = command.Parameters;
-        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = filter.Merchant });
-        parameters.Add(Instant(from));
-        parameters.Add(Instant(until));
-        parameters.AddWithValue(NpgsqlDbType.Text, (object?)filter.Interval ?? DBNull.Value);
-        parameters.AddWithValue(NpgsqlDbType.Text, (object?)filter.Source ?? DBNull.Value);
-        parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(firstDay) });
-        parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(lastDay) });
-        parameters.Add(Instant(hasWholeDays ? firstDay : until));
-        parameters.Add(Instant(hasWholeDays ? lastDay : until));
-        parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
-        parameters.Add(new NpgsqlParameter<long> { TypedValue = offset });
-
-        await using var row = await command.ExecuteReaderAsync(cancellation);
-        var rows = new List<FinishedReport>(Math.Min(limit, 200));
-        long count = 0;
-        while (await row.ReadAsync(cancellation))
+    /// <summary>The rows at a place of a walk; the first ones without a place.</summary>
+    public async Task<ReportPage> PageAsync(
+        ReportFilter filter, int limit, Cursor? place, CancellationToken cancellation)
+    {
+        // One row more tells whether the walk goes on.
+        var sql = place switch { null => FirstByCursor, { IsBackward: true } => PreviousByCursor, _ => NextByCursor };
+        await using var command = Counting(sql, filter, limit + 1);
+        if (place is not null)
         {
-            count = row.GetInt64(0);
-            if (!row.IsDBNull(1))
-            {
-                rows.Add(ReadRow(row));
-            }
+            command.Parameters.Add(Instant(place.CreatedAt));
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = place.Id });
+            command.Parameters.AddWithValue(NpgsqlDbType.Text, place.Began);
         }
 
-        return (count, rows);
+        var page = await ReadPageAsync(command, limit, cancellation);
+        return place is { IsBackward: true } ? page with { Rows = [.. page.Rows.Reverse()] } : page;
+    }
+
+    /// <summary>The rows that were finished after a watermark, in that order.</summary>
+    public async Task<ReportPage> PageAsync(
+        ReportFilter filter, int limit, long offset, Watermark since, CancellationToken cancellation)
+    {
+        await using var command = Command(InFinishingOrder, filter, limit);
+        command.Parameters.AddWithValue(NpgsqlDbType.Xid8, since.Xid);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = since.Number });
+        command.Parameters.AddWithValue(NpgsqlDbType.Text, (object?)since.Seen ?? DBNull.Value);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = offset });
+        var page = await ReadPageAsync(command, limit, cancellation);
+        return page with { HasMore = offset < page.Count - page.Rows.Count && page.Rows.Count > 0 };
+    }
+
+    public async Task<FinishedReport?> GetAsync(Guid merchant, Guid report, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            $"select 0, '', {Row} from reports.finished_reports where merchant_id = $1 and report_id = $2");
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchant });
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = report });
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        return await row.ReadAsync(cancellation) ? ReadRow(row) : null;
     }
 
     public Task<StoredReport?> FindAsync(Guid merchant, long number, CancellationToken cancellation) =>
@@ -124,22 +217,82 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
     private async Task<StoredReport?> FindAsync(
         string condition, Guid merchant, NpgsqlParameter key, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand($"{ForDownload} and {condition}");
+        await using var command = database.CreateCommand(
+            $"""
+            select {ForDownload}, false from reports.finished_reports where merchant_id = $1 and {condition}
+            union all
+            select {ForDownload}, true from reports.expired_reports where merchant_id = $1 and {condition}
+            """);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchant });
         command.Parameters.Add(key);
         await using var row = await command.ExecuteReaderAsync(cancellation);
         return await row.ReadAsync(cancellation)
             ? new StoredReport(
                 row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetFieldValue<byte[]>(4),
-                row.GetDateTime(5), row.GetDateTime(6), row.GetString(7), row.GetInt32(8), row.GetFieldValue<byte[]>(9))
+                row.GetDateTime(5), row.GetDateTime(6), row.GetString(7), row.GetInt32(8), row.GetFieldValue<byte[]>(9),
+                row.GetBoolean(10))
             : null;
+    }
+
+    private NpgsqlCommand Counting(string sql, ReportFilter filter, int limit)
+    {
+        var (from, until) = (filter.From.UtcDateTime, filter.Until.UtcDateTime);
+        var firstDay = from.TimeOfDay == TimeSpan.Zero ? from : from.Date.AddDays(1);
+        var lastDay = until.Date;
+        var hasWholeDays = firstDay < lastDay;
+
+        var command = Command(sql, filter, limit);
+        var parameters = command.Parameters;
+        parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(firstDay) });
+        parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(lastDay) });
+        parameters.Add(Instant(hasWholeDays ? firstDay : until));
+        parameters.Add(Instant(hasWholeDays ? lastDay : until));
+        return command;
+    }
+
+    private NpgsqlCommand Command(string sql, ReportFilter filter, int limit)
+    {
+        var command = database.CreateCommand(sql);
+        var parameters = command.Parameters;
+        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = filter.Merchant });
+        parameters.Add(Instant(filter.From.UtcDateTime));
+        parameters.Add(Instant(filter.Until.UtcDateTime));
+        parameters.AddWithValue(NpgsqlDbType.Text, (object?)filter.Interval ?? DBNull.Value);
+        parameters.AddWithValue(NpgsqlDbType.Text, (object?)filter.Source ?? DBNull.Value);
+        parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        return command;
+    }
+
+    private static async Task<ReportPage> ReadPageAsync(
+        NpgsqlCommand command, int limit, CancellationToken cancellation)
+    {
+        const int Xid = 18;
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        var hasXid = row.FieldCount > Xid;
+        var rows = new List<FinishedReport>(Math.Min(limit, ListReports.MaximumLimit));
+        var (count, snapshot, hasMore, lastXid) = (0L, "", false, 0UL);
+        while (await row.ReadAsync(cancellation))
+        {
+            (count, snapshot) = snapshot.Length == 0 ? (row.GetInt64(0), row.GetString(1)) : (count, snapshot);
+            if (rows.Count == limit)
+            {
+                hasMore = true;
+            }
+            else if (!row.IsDBNull(2))
+            {
+                rows.Add(ReadRow(row));
+                lastXid = hasXid ? row.GetFieldValue<ulong>(Xid) : 0;
+            }
+        }
+
+        return new ReportPage(count, rows, hasMore, Snapshot.Parse(snapshot), lastXid);
     }
 
     private static NpgsqlParameter<DateTime> Instant(DateTime value) =>
         new() { TypedValue = DateTime.SpecifyKind(value, DateTimeKind.Utc), NpgsqlDbType = NpgsqlDbType.TimestampTz };
 
     private static FinishedReport ReadRow(NpgsqlDataReader row) => new(
-        row.GetGuid(1), row.GetInt64(2), row.GetString(3), row.GetString(4), row.GetString(5), row.GetString(6),
-        row.GetInt64(7), row.GetDateTime(8), row.GetDateTime(9), row.GetDateTime(10), row.GetDateTime(11),
-        row.GetDateTime(12), row.GetString(13), row.GetInt64(14), row.GetFieldValue<byte[]>(15), row.GetDateTime(16));
+        row.GetGuid(2), row.GetInt64(3), row.GetString(4), row.GetString(5), row.GetString(6), row.GetString(7),
+        row.GetInt64(8), row.GetDateTime(9), row.GetDateTime(10), row.GetDateTime(11), row.GetDateTime(12),
+        row.GetDateTime(13), row.GetString(14), row.GetInt64(15), row.GetFieldValue<byte[]>(16), row.GetDateTime(17));
 }

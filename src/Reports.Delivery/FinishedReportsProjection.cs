@@ -9,8 +9,9 @@ namespace Reports.Delivery;
 
 /// <summary>
 /// The read model of the list: a row for each finished report with all that list and download answer, and the number
-/// of reports for each UTC day, so that an exact count does not grow with a merchant's history. Both are written in the
-/// transaction of the event; a repeated event changes neither.
+/// of reports for each UTC day, so that an exact count does not grow with a merchant's history. A report whose file has
+/// expired is moved to a table of its own, where a download still finds why it is gone, and a walk that began before
+/// still finds it. All are written in the transaction of the event; a repeated event changes none.
 /// </summary>
 internal sealed partial class FinishedReportsProjection : EventProjection
 {
@@ -18,18 +19,42 @@ internal sealed partial class FinishedReportsProjection : EventProjection
     {
         Name = "finished_reports";
         IncludeType<ReportFinished>();
-        foreach (var table in new[] { Rows(), Days() })
+        IncludeType<ReportExpired>();
+        foreach (var table in new[] { Finished(), Expired(), Days() })
         {
             SchemaObjects.Add(table);
             Options.DeleteDataInTableOnTeardown(table.Identifier.QualifiedName);
         }
     }
 
+    private const string Columns =
+        """
+        report_id, merchant_id, number, report_name, interval, source, file_format, records_amount, created_at,
+        generated_at, finished_at, period_start, period_end, time_zone, file_size, sha256, expires_at, storage_key,
+        block_size, block_digests
+        """;
+
+    private const string Expire =
+        $"""
+        with gone as (delete from reports.finished_reports where report_id = ? returning {Columns}, finished_xid),
+        kept as (
+            insert into reports.expired_reports ({Columns}, finished_xid) select * from gone
+            returning merchant_id, created_at, interval, source)
+        update reports.finished_report_days d set n = d.n - 1 from kept
+        where (d.merchant_id, d.day, d.interval, d.source)
+            = (kept.merchant_id, (kept.created_at at time zone 'UTC')::date, kept.interval, kept.source)
+        """;
+
     public override ValueTask ApplyAsync(IDocumentOperations operations, IEvent e, CancellationToken cancellation)
     {
-        if (e.Data is ReportFinished finished)
+        switch (e.Data)
         {
-            Add(operations, finished);
+            case ReportFinished finished:
+                Add(operations, finished);
+                break;
+            case ReportExpired expired:
+                operations.QueueSqlCommand(Expire, expired.ReportId);
+                break;
         }
 
         return ValueTask.CompletedTask;
@@ -39,12 +64,9 @@ internal sealed partial class FinishedReportsProjection : EventProjection
     {
         var report = finished.Report;
         operations.QueueSqlCommand(
-            """
+            $"""
             with added as (
-                insert into reports.finished_reports
-                    (report_id, merchant_id, number, report_name, interval, source, file_format, records_amount,
-                     created_at, generated_at, finished_at, period_start, period_end, time_zone, file_size, sha256,
-                     expires_at, storage_key, block_size, block_digests)
+                insert into reports.finished_reports ({Columns})
                 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 on conflict (report_id) do nothing
                 returning merchant_id, created_at, interval, source)
@@ -74,9 +96,34 @@ internal sealed partial class FinishedReportsProjection : EventProjection
             finished.Blocks.Digests);
     }
 
-    private static Table Rows()
+    private static Table Finished()
     {
-        var rows = new Table("reports.finished_reports");
+        var rows = Rows("finished_reports");
+        rows.Indexes.Add(new IndexDefinition("finished_reports_list")
+        {
+            Columns = ["merchant_id", "created_at", "report_id"],
+
+            // Quoted as PostgreSQL itself shows it; otherwise each schema check would find a difference.
+            IncludeColumns = ["\"interval\"", "source"],
+        });
+        rows.Indexes.Add(new IndexDefinition("finished_reports_since")
+        {
+            Columns = ["merchant_id", "finished_xid", "number"],
+        });
+        return rows;
+    }
+
+    private static Table Expired()
+    {
+        var rows = Rows("expired_reports");
+        rows.AddColumn("expired_xid", "xid8").NotNull().DefaultValueByExpression("pg_current_xact_id()");
+        rows.Indexes.Add(new IndexDefinition("expired_reports_lately") { Columns = ["merchant_id", "expired_xid"] });
+        return rows;
+    }
+
+    private static Table Rows(string name)
+    {
+        var rows = new Table($"reports.{name}");
         rows.AddColumn("report_id", "uuid").AsPrimaryKey();
         rows.AddColumn("merchant_id", "uuid").NotNull();
         rows.AddColumn("number", "bigint").NotNull();
@@ -97,14 +144,8 @@ internal sealed partial class FinishedReportsProjection : EventProjection
         rows.AddColumn("storage_key", "text").NotNull();
         rows.AddColumn("block_size", "integer").NotNull();
         rows.AddColumn("block_digests", "bytea").NotNull();
-        rows.Indexes.Add(new IndexDefinition("finished_reports_list")
-        {
-            Columns = ["merchant_id", "created_at", "report_id"],
-
-            // Quoted as PostgreSQL itself shows it; otherwise each schema check would find a difference.
-            IncludeColumns = ["\"interval\"", "source"],
-        });
-        rows.Indexes.Add(new IndexDefinition("finished_reports_number") { Columns = ["number"], IsUnique = true });
+        rows.AddColumn("finished_xid", "xid8").NotNull().DefaultValueByExpression("pg_current_xact_id()");
+        rows.Indexes.Add(new IndexDefinition($"{name}_number") { Columns = ["number"], IsUnique = true });
         return rows;
     }
 

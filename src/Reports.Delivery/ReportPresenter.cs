@@ -18,7 +18,9 @@ internal sealed record ReportList(
     [property: Description("The absolute URL of the previous page; null on the first one."), Url]
     string? Previous,
     [property: Description("The reports of this page, by `created_at` from the newest to the oldest.")]
-    IReadOnlyList<ListedReport> Results);
+    IReadOnlyList<ListedReport> Results,
+    [property: Description("A mark of this moment: `since` gives what is finished after it.")]
+    string Watermark);
 
 /// <summary>One report of the list.</summary>
 [Description("A finished report.")]
@@ -72,6 +74,7 @@ internal sealed record DownloadAction(
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ReportList))]
+[JsonSerializable(typeof(ListedReport))]
 internal sealed partial class DeliveryJson : JsonSerializerContext
 {
     /// <summary>Writes URLs and names as they are: the body is JSON, never part of a page.</summary>
@@ -91,18 +94,14 @@ internal sealed class ReportPresenter(
     CurrentCaller current,
     TimeProvider clock)
 {
-    public ReportList Body(HttpContext http, ListReports.Page page, Func<long, string> link)
-    {
-        var hasNext = page.Offset < page.Count - page.Limit;
-        var previous = Math.Max(0, Math.Min(page.Offset, page.Count) - page.Limit);
-        return new ReportList(
-            page.Count,
-            hasNext ? url.For(http.Request, link(page.Offset + page.Limit)) : null,
-            page.Offset > 0 ? url.For(http.Request, link(previous)) : null,
-            Show(http.Request, page.Rows));
-    }
+    public ReportList List(HttpRequest request, ListReports.Page page) => new(
+        page.Count,
+        page.Next is { } next ? url.For(request, ListReports.PathOf(next)) : null,
+        page.Previous is { } previous ? url.For(request, ListReports.PathOf(previous)) : null,
+        Show(request, page.Rows),
+        page.Watermark);
 
-    private ListedReport[] Show(HttpRequest request, IReadOnlyList<FinishedReport> rows)
+    public ListedReport[] Show(HttpRequest request, IReadOnlyList<FinishedReport> rows)
     {
         var numbers = rows.Select(r => r.Number).ToArray();
         var guids = rows.Select(r => r.Id).ToArray();

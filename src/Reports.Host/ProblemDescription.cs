@@ -12,9 +12,9 @@ namespace Reports.Host;
 /// </summary>
 internal static class ProblemDescription
 {
-    private static readonly ILookup<int, Problem> Problems = new[]
+    private static readonly ILookup<int, Problem> Problems = Problem.All.Select(problem => problem.Code switch
     {
-        Problem.InvalidParameters with
+        "invalid_parameters" => problem with
         {
             Detail = "created_before is earlier than created_after",
             Errors = new Dictionary<string, string[]>
@@ -22,15 +22,16 @@ internal static class ProblemDescription
                 ["created_before"] = ["must not be earlier than created_after"],
             },
         },
-        Problem.Unauthorized,
-        Problem.Forbidden with { Detail = "No permission assigned" },
-        Problem.NotFound,
-        Problem.MethodNotAllowed,
-        Problem.TokenExpired with { Detail = "List the report again for a new URL" },
-        Problem.ContentExpired,
-        Problem.InternalError,
-        Problem.Unavailable,
-    }.ToLookup(problem => problem.Status);
+        "forbidden" => problem with { Detail = "No permission assigned" },
+        "token_expired" => problem with { Detail = "List the report again for a new URL" },
+        "rate_limited" => problem with
+        {
+            Detail = "The quota of 25 report downloads an hour is used up; the next one is free in 1260 seconds. " +
+                "An operator of the service can raise the quota",
+            RetryAfter = 1260,
+        },
+        _ => problem,
+    }).ToLookup(problem => problem.Status);
 
     public static Task DescribeAsync(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellation)
@@ -83,6 +84,10 @@ internal static class ProblemDescription
         { Status: 405 } => new()
         {
             ["Allow"] = Header("The methods that this address takes.", JsonSchemaType.String, "GET, HEAD"),
+        },
+        { Status: 416 } => new()
+        {
+            ["Content-Range"] = Header("The length of the file.", JsonSchemaType.String, "bytes */183220"),
         },
         { RetryAfter: { } seconds } => new()
         {

@@ -31,7 +31,8 @@ internal static class ReportsHost
         services.AddEventStore(settings);
         services.AddAccess();
         services.AddLifecycle();
-        DeliveryModule.AddDelivery(services, new Delivery.DeliveryOptions(settings.TokenLifetime, settings.NodeLease));
+        DeliveryModule.AddDelivery(services, new Delivery.DeliveryOptions(
+            settings.TokenLifetime, settings.NodeLease, settings.IsNotFoundOnly));
         services.AddReferenceGenerator(settings.Database);
 
         services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());

@@ -16,6 +16,7 @@ internal sealed record Settings(
     TimeSpan NodeLease,
     TimeSpan ShutdownTimeout,
     bool IsSoloNode,
+    bool IsNotFoundOnly,
     string? ReadyFile)
 {
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
@@ -26,12 +27,13 @@ internal sealed record Settings(
             Required(reports, "Database"),
             Required(reports, "Storage:Root"),
             ReadKeys(reports.GetSection("Keys")),
-            reports.GetValue("Schema:ApplyOnStart", false),
+            Flag(reports, "Schema:ApplyOnStart"),
             reports["PublicUrl"],
             Positive(reports, "Tokens:Lifetime", TimeSpan.FromHours(1)),
             Positive(reports, "Nodes:Lease", TimeSpan.FromSeconds(15)),
             Positive(reports, "Nodes:ShutdownTimeout", TimeSpan.FromSeconds(30)),
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
+            Flag(reports, "Compatibility:NotFoundOnly"),
             reports["ReadyFile"]);
     }
 
@@ -69,6 +71,11 @@ internal sealed record Settings(
         section[name] is { Length: > 0 } value
             ? value
             : throw new SettingException($"{section.Path}:{name}", "is missing");
+
+    private static bool Flag(IConfigurationSection section, string name) =>
+        section[name] is not { } text ? false
+        : bool.TryParse(text, out var flag) ? flag
+        : throw new SettingException($"{section.Path}:{name}", "must be true or false");
 
     private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
     {

@@ -27,6 +27,8 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
 
     private static long _lastNumber = 1_000_000;
 
+    public static long NextNumber() => Interlocked.Increment(ref _lastNumber);
+
     public Guid Id => id;
 
     public string Key => key;
@@ -73,12 +75,15 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
     }
 
     /// <summary>The path that the list gives for downloading a report.</summary>
-    public async Task<string> DownloadPathAsync(string reportName)
-    {
-        var listed = await ListAsync("?limit=200&created_after=2001-01-01");
-        return PathOf(listed.GetProperty("results").EnumerateArray()
-            .Single(r => r.GetProperty("report_name").GetString() == reportName));
-    }
+    public async Task<string> DownloadPathAsync(string reportName) => PathOf(await ListedAsync(reportName));
+
+    public async Task<string> EncryptedIdAsync(string reportName) =>
+        (await ListedAsync(reportName)).GetProperty("encrypted_id").GetString()!;
+
+    /// <summary>A report as the list shows it.</summary>
+    public async Task<JsonElement> ListedAsync(string reportName) =>
+        (await ListAsync("?limit=200&created_after=2001-01-01")).GetProperty("results").EnumerateArray()
+            .Single(r => r.GetProperty("report_name").GetString() == reportName);
 
     public static string PathOf(JsonElement listed) =>
         new Uri(listed.GetProperty("download_action").GetProperty("url").GetString()!).AbsolutePath;
@@ -106,7 +111,7 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
         var facts = await FileInspection.InspectAsync(files, storageKey, ReportFormat.Csv, default);
         var period = new ReportPeriod(created.AddDays(-1), created, "Asia/Kuwait");
         var description = new ReportDescription(
-            Interlocked.Increment(ref _lastNumber), name, interval, source, ReportFormat.Csv, new(), period, created);
+            NextNumber(), name, interval, source, ReportFormat.Csv, new(), period, created);
         var given = new GivenReport(report, description.Number, storageKey.Value, content);
         await AppendAsync(
             report,
@@ -124,6 +129,14 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
     {
         await using var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(id.ToString());
         session.Events.StartStream<Report>(report, events);
+        await session.SaveChangesAsync();
+    }
+
+    /// <summary>The end of a finished report's retention.</summary>
+    public async Task ExpireAsync(Guid report)
+    {
+        await using var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(id.ToString());
+        session.Events.Append(report, new ReportExpired(report, id, Actor.Service, DateTimeOffset.UtcNow));
         await session.SaveChangesAsync();
     }
 
