@@ -31,7 +31,10 @@ internal static class ReportsHost
         services.AddEventStore(settings);
         services.AddAccess();
         services.AddLifecycle();
-        DeliveryModule.AddDelivery(services, new Delivery.DeliveryOptions(settings.TokenLifetime, settings.NodeLease));
+        DeliveryModule.AddDelivery(
+            services,
+            new Delivery.DeliveryOptions(
+                settings.TokenLifetime, settings.NodeLease, settings.RequestsPerDay, settings.DownloadsPerHour));
         services.AddReferenceGenerator(settings.Database);
 
         services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());
