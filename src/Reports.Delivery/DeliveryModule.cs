@@ -2,6 +2,7 @@ using Carter;
 using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,11 +17,24 @@ namespace Reports.Delivery;
 /// <summary>The settings of list and download.</summary>
 /// <param name="TokenLifetime">How long a download URL is good for, at the least; it ends on a whole minute.</param>
 /// <param name="NodeLease">How long after a node's last sign of life its open downloads count as interrupted.</param>
-/// <param name="IsNotFoundOnly">
-/// Whether an expired, malformed or foreign token is answered as if it were unknown, as one of the published documents
-/// says; the record of the attempt keeps the reason.
+/// <param name="RequestsPerDay">
+/// How many requests a principal may send in a UTC day, unless its merchant has a quota of its own.
 /// </param>
-public sealed record DeliveryOptions(TimeSpan TokenLifetime, TimeSpan NodeLease, bool IsNotFoundOnly = false);
+/// <param name="DownloadsPerHour">
+/// How many downloads a principal may have in any hour, unless its merchant has a quota of its own.
+/// </param>
+public sealed record DeliveryOptions(
+    TimeSpan TokenLifetime, TimeSpan NodeLease, int RequestsPerDay, int DownloadsPerHour)
+{
+    /// <summary>
+    /// Whether an expired, malformed or foreign token is answered as if it were unknown, as one of the published
+    /// documents says. The record of the attempt still tells them apart.
+    /// </summary>
+    public bool IsNotFoundOnly { get; init; }
+
+    /// <summary>The hour in which downloads are counted; tests cannot wait for one.</summary>
+    internal TimeSpan DownloadWindow { get; init; } = TimeSpan.FromHours(1);
+}
 
 /// <summary>The finished reports: list, tokens, download, and the record of every attempt.</summary>
 public sealed class DeliveryModule : ICarterModule
@@ -43,6 +57,10 @@ public sealed class DeliveryModule : ICarterModule
         services.AddScoped<ReportPresenter>();
         services.AddScoped<DownloadReport>();
         services.AddHostedService<DownloadNode>();
+        services.AddSingleton<DownloadQuota>();
+        services.AddSingleton<RequestQuota>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, ForbiddenQuotaNote>();
+        services.AddHostedService<QuotaNode>();
         services.AddHealthChecks().AddCheck<AuditCheck>("audit", tags: ["ready"]);
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<DeliveryModule>());
         services.AddValidatorsFromAssemblyContaining<DeliveryModule>(
@@ -57,6 +75,12 @@ public sealed class DeliveryModule : ICarterModule
         options.Projections.Add(new FinishedReportsProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(Origins.Table());
         options.Storage.ExtendedSchemaObjects.Add(DownloadNode.Table());
+        options.Projections.Add(new QuotaOverridesProjection(), ProjectionLifecycle.Inline);
+        options.Storage.ExtendedSchemaObjects.Add(RequestQuota.Table());
+        foreach (var schemaObject in DownloadQuota.SchemaObjects())
+        {
+            options.Storage.ExtendedSchemaObjects.Add(schemaObject);
+        }
     }
 
     /// <inheritdoc/>
@@ -68,6 +92,7 @@ public sealed class DeliveryModule : ICarterModule
         {
             reports.MapMethods(path, Methods, ListReports.Endpoint)
                 .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
+                .CountRequests()
                 .DescribeList(path);
         }
 

@@ -110,10 +110,11 @@ internal sealed partial class DownloadLedger(
         var (id, report, now) = (attempt.Id, attempt.Attempted.ReportId, clock.GetUtcNow());
         object ending = end.Outcome is { } outcome
             ? new ReportDownloaded(
-                id, report!.Value, outcome, status!.Value, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now)
+                id, report!.Value, outcome, status!.Value, end.BytesSent, attempt.ElapsedMs, attempt.Attempted.By, now,
+                end.Range)
             : new ReportDownloadFailed(
                 id, report, end.Failure!.Value, status, end.Code, end.BytesSent, attempt.ElapsedMs,
-                attempt.Attempted.By, now);
+                attempt.Attempted.By, now, end.Range);
         try
         {
             await using var session = Session(attempt);

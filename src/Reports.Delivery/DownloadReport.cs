@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Net.Http.Headers;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
@@ -24,12 +23,16 @@ internal sealed partial class DownloadReport(
     DownloadLedger ledger,
     Origins origins,
     ReportFiles files,
+    RequestQuota requests,
+    DownloadQuota downloads,
+    DeliveryOptions options,
     CurrentCaller current,
     IHostApplicationLifetime lifetime,
     TimeProvider clock,
     ILogger<DownloadReport> log)
 {
-    private const int PolicyVersion = 1;
+    private const int PolicyVersion = 2;
+    private const string ForeignToken = "The token was issued to another principal";
 
     /// <summary>What the address named, and what could be made of it.</summary>
     internal sealed record Target(LocatorKind Kind, DownloadToken? Token, Guid? ReportId);
@@ -56,7 +59,7 @@ internal sealed partial class DownloadReport(
             },
             (_, null) => Problem.NotFound,
             ({ Token: { } token }, _) when token.PrincipalNumber != caller.PrincipalNumber =>
-                Problem.Forbidden with { Detail = "The token was issued to another principal" },
+                Problem.Forbidden with { Detail = ForeignToken },
             ({ Token: { } token }, _) when token.ExpiresAt <= now =>
                 Problem.TokenExpired with { Detail = "List the report again for a new URL" },
             (_, var found) when found.IsExpired || found.ExpiresAt <= now => Problem.ContentExpired,
@@ -64,93 +67,212 @@ internal sealed partial class DownloadReport(
         };
     }
 
+    /// <summary>What is known of a request by the time it is answered.</summary>
+    private sealed record Decision(
+        Target Target,
+        StoredReport? Report,
+        Problem? Problem,
+        Selection? Selection,
+        RateLimit? RequestsLeft,
+        DateTimeOffset At);
+
     public static Task Endpoint(HttpContext http, string token, DownloadReport download) =>
         download.HandleAsync(http, token);
 
+    // None of this stops when the client hangs up: the attempt was made, and is recorded.
     private async Task HandleAsync(HttpContext http, string locator)
     {
         var start = Stopwatch.GetTimestamp();
-        var (target, report, problem, now) = await DecideAsync(http, locator);
-        var caller = current.Caller;
-        var origin = origins.Of(http);
-        var attempted = new DownloadAttempted(
-            Guid.CreateVersion7(now),
-            ledger.NodeId,
-            http.Request.Method,
-            target.Kind,
-            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(locator))),
-            report?.Id,
-            new DownloadInputs(
-                PolicyVersion, target.Token?.ExpiresAt, target.Token?.PrincipalNumber, caller?.PrincipalNumber, now),
-            origin.Id,
-            http.TraceIdentifier,
-            caller?.Actor ?? Actor.Anonymous,
-            now);
-        var attempt = new DownloadAttempt(attempted, caller?.Tenant, origin, start);
-        http.Response.Headers["Download-Id"] = attempted.AttemptId.ToString("D");
-        if (problem is not null)
+        var attemptId = Guid.CreateVersion7(clock.GetUtcNow());
+        http.Response.Headers["Download-Id"] = attemptId.ToString("D");
+        var decision = await DecideAsync(http, locator);
+        using var delivery = await OpenAsync(decision);
+        var (problem, quota) = await TakeAsync(http, decision, delivery, attemptId);
+        var attempt = Attempt(http, locator, attemptId, start, decision, quota);
+        if (delivery?.Finding is { } finding)
         {
-            await RefuseAsync(http, attempt, problem);
-            return;
+            ledger.Note(attempt, decision.Report!.Id, finding, decision.Selection!.Value.First);
         }
 
-        using var delivery = await FileDelivery.OpenAsync(files, report!);
-        if (delivery.Finding is { } finding)
+        if (problem is not null)
         {
-            ledger.Note(attempt, report!.Id, finding, offset: 0);
-            await RefuseAsync(http, attempt, Problem.Unavailable with { Detail = "The file is being looked into" });
+            await RefuseAsync(http, attempt, problem, decision.Report);
+        }
+        else if (await ledger.BeginAsync(attempt))
+        {
+            await AnswerAsync(http, attempt, decision, delivery);
         }
         else
         {
-            await DeliverAsync(http, attempt, report!, delivery);
+            await RefundAsync(attemptId, quota);
+            await Problem.Unavailable.WriteAsync(http);
         }
     }
 
-    // None of this stops when the client hangs up: the attempt was made, and is recorded.
-    private async Task<(Target Target, StoredReport? Report, Problem? Problem, DateTimeOffset Now)> DecideAsync(
-        HttpContext http, string locator)
+    private async Task<Decision> DecideAsync(HttpContext http, string locator)
     {
         try
         {
             await http.AuthenticateAsync();
-            var target = Locate(locator, current.Caller?.Tenant);
-            var report = await FindAsync(current.Caller, target, CancellationToken.None);
+            var caller = current.Caller;
+            var target = Locate(locator, caller?.Tenant);
+            var left = await CountAsync(http, caller);
+            var report = await FindAsync(caller, target, CancellationToken.None);
             var now = clock.GetUtcNow();
-            return (target, report, Decide(current.Caller, target, report, now), now);
+            var problem = left is { IsAllowed: false } ? Quotas.Exceeded(left.Value.Left)
+                : Decide(caller, target, report, now) is { } found ? Shown(found) : null;
+            Selection? selection = problem is null
+                ? ConditionalRequest.Evaluate(http.Request.Method, http.Request.Headers, Stored(report!))
+                : null;
+            return new Decision(target, report, problem, selection, left?.Left, now);
         }
         catch (Exception e)
         {
             // Who it is or what is meant could not be looked up; that somebody asked is recorded all the same.
             LookupFailed(log, e);
-            return (Locate(locator, current.Caller?.Tenant), null, Problem.Unavailable, clock.GetUtcNow());
+            var target = Locate(locator, current.Caller?.Tenant);
+            return new Decision(target, null, Problem.Unavailable, null, null, clock.GetUtcNow());
         }
     }
 
-    private async Task DeliverAsync(
-        HttpContext http, DownloadAttempt attempt, StoredReport report, FileDelivery delivery)
+    // Who may not download is refused for that, and it costs nothing.
+    private async Task<(bool IsAllowed, RateLimit Left)?> CountAsync(HttpContext http, Caller? caller)
     {
-        if (!await ledger.BeginAsync(attempt))
+        if (caller?.Tenant is null)
         {
-            await Problem.Unavailable.WriteAsync(http);
-            return;
+            return null;
         }
 
-        var isHead = HttpMethods.IsHead(http.Request.Method);
+        var isCounted = caller.Has(Permissions.ViewReport);
+        var answer = isCounted
+            ? await requests.TakeAsync(caller, CancellationToken.None)
+            : (true, await requests.PeekAsync(caller, CancellationToken.None));
+        RateLimits.Note(http, answer.Item2);
+        return answer;
+    }
+
+    // One of the published documents knows no other answer than 404 to a token that does not open the report.
+    private Problem Shown(Problem problem) =>
+        options.IsNotFoundOnly && problem.Code is "invalid_parameters" or "token_expired"
+            || options.IsNotFoundOnly && problem.Code == "forbidden" && problem.Detail == ForeignToken
+            ? Problem.NotFound
+            : problem;
+
+    // Before anything is counted: a file that is not as recorded costs nothing.
+    private async Task<FileDelivery?> OpenAsync(Decision decision) => decision switch
+    {
+        { Selection: { Kind: DownloadSelection.Full or DownloadSelection.Partial } selection, Report: { } report } =>
+            await FileDelivery.OpenAsync(files, report, selection),
+        _ => null,
+    };
+
+    private async Task<(Problem? Problem, QuotaAnswer? Quota)> TakeAsync(
+        HttpContext http, Decision decision, FileDelivery? delivery, Guid attempt)
+    {
+        if (decision is not { Problem: null, Selection: { } selection, Report: { } report })
+        {
+            return (decision.Problem, null);
+        }
+
+        if (delivery?.Finding is not null)
+        {
+            return (Problem.Unavailable with { Detail = "The file is being looked into" }, null);
+        }
+
+        try
+        {
+            var quota = HttpMethods.IsHead(http.Request.Method)
+                ? new QuotaAnswer(true, false, await downloads.PeekAsync(current.Required, CancellationToken.None))
+                : await downloads.TakeAsync(
+                    current.Required, report.Id, attempt, Cost(http.Request, selection, report), CancellationToken.None);
+            RateLimits.Note(http, quota.Left);
+            return (quota.IsAllowed ? Refusal(selection) : Quotas.Exceeded(quota.Left), quota);
+        }
+        catch (Exception e)
+        {
+            LookupFailed(log, e);
+            return (Problem.Unavailable, null);
+        }
+    }
+
+    // Conditions change nothing about whether the request without them would have a right to its answer (RFC 9110
+    // section 13.2.1), but what they save costs nothing.
+    private static DownloadCost Cost(HttpRequest request, Selection selection, StoredReport report)
+    {
+        var asked = ByteRange.Select(request.Headers.Range, report.FileSize);
+        var isContinuation = asked.Kind == DownloadSelection.RangeNotSatisfiable || asked.First > 0;
+        return selection.Kind switch
+        {
+            DownloadSelection.Full => DownloadCost.Whole,
+            DownloadSelection.Partial => isContinuation ? DownloadCost.Continuation : DownloadCost.Whole,
+            _ => isContinuation ? DownloadCost.FreeContinuation : DownloadCost.Free,
+        };
+    }
+
+    private static Problem? Refusal(Selection selection) => selection.Kind switch
+    {
+        DownloadSelection.PreconditionFailed => Problem.PreconditionFailed,
+        DownloadSelection.RangeNotSatisfiable => Problem.RangeNotSatisfiable,
+        _ => null,
+    };
+
+    private async Task RefundAsync(Guid attempt, QuotaAnswer? quota)
+    {
+        if (quota is { IsCounted: true })
+        {
+            await downloads.RefundAsync(attempt, CancellationToken.None);
+        }
+    }
+
+    private DownloadAttempt Attempt(
+        HttpContext http, string locator, Guid id, long start, Decision decision, QuotaAnswer? quota)
+    {
+        var (target, caller, origin) = (decision.Target, current.Caller, origins.Of(http));
+        var attempted = new DownloadAttempted(
+            id,
+            ledger.NodeId,
+            http.Request.Method,
+            target.Kind,
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(locator))),
+            decision.Report?.Id,
+            new DownloadInputs(
+                PolicyVersion,
+                target.Token?.ExpiresAt,
+                target.Token?.PrincipalNumber,
+                caller?.PrincipalNumber,
+                decision.At,
+                decision.Selection?.Kind,
+                decision.RequestsLeft?.Remaining,
+                quota?.Left.Remaining,
+                options.IsNotFoundOnly),
+            origin.Id,
+            http.TraceIdentifier,
+            caller?.Actor ?? Actor.Anonymous,
+            decision.At);
+        return new DownloadAttempt(attempted, caller?.Tenant, origin, start);
+    }
+
+    private async Task AnswerAsync(
+        HttpContext http, DownloadAttempt attempt, Decision decision, FileDelivery? delivery)
+    {
+        var (report, selection) = (decision.Report!, decision.Selection!.Value);
         var end = new DownloadEnd(DownloadFailure.Interrupted, "internal_error", 0);
         try
         {
-            WriteHeaders(http.Response, report);
-            end = isHead
-                ? new DownloadEnd(DownloadOutcome.Head, 0)
+            DownloadHeaders.Write(http.Response, report, selection, decision.At);
+            end = delivery is null ? new DownloadEnd(DownloadOutcome.NotModified, 0)
+                : HttpMethods.IsHead(http.Request.Method) ? new DownloadEnd(DownloadOutcome.Head, 0)
                 : await delivery.SendAsync(http, lifetime.ApplicationStopping);
+            end = end with { Range = DownloadHeaders.Range(report, selection) };
             if (end.Finding is { } finding)
             {
-                ledger.Note(attempt, report.Id, finding, end.BytesSent);
+                ledger.Note(attempt, report.Id, finding, selection.First + end.BytesSent);
             }
         }
         finally
         {
-            await ledger.EndAsync(attempt, end, end.Outcome is not null || http.Response.HasStarted ? 200 : null);
+            var isAnswered = end.Outcome is not null || http.Response.HasStarted;
+            await ledger.EndAsync(attempt, end, isAnswered ? http.Response.StatusCode : null);
             if (end.Failure is not null)
             {
                 // A short body must never look like a whole one (RFC 9112 section 8).
@@ -160,11 +282,16 @@ internal sealed partial class DownloadReport(
         }
     }
 
-    private async Task RefuseAsync(HttpContext http, DownloadAttempt attempt, Problem problem)
+    private async Task RefuseAsync(HttpContext http, DownloadAttempt attempt, Problem problem, StoredReport? report)
     {
         if (!await ledger.BeginAsync(attempt, problem))
         {
             problem = Problem.Unavailable;
+        }
+
+        if (problem.Status == StatusCodes.Status416RangeNotSatisfiable)
+        {
+            http.Response.Headers.ContentRange = DownloadHeaders.Unsatisfied(report!);
         }
 
         await (problem.Status == StatusCodes.Status401Unauthorized ? http.ChallengeAsync() : problem.WriteAsync(http));
@@ -187,22 +314,8 @@ internal sealed partial class DownloadReport(
             _ => Task.FromResult<StoredReport?>(null),
         };
 
-    private static void WriteHeaders(HttpResponse response, StoredReport report)
-    {
-        var headers = response.GetTypedHeaders();
-        response.StatusCode = StatusCodes.Status200OK;
-        response.ContentType = report.Format switch
-        {
-            "csv" => "text/csv; charset=utf-8",
-            "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            _ => "application/octet-stream",
-        };
-        response.ContentLength = report.FileSize;
-        response.Headers.ContentDisposition = ContentDisposition.Attachment(report.Name);
-        response.Headers["Repr-Digest"] = $"sha-256=:{Convert.ToBase64String(report.Sha256)}:";
-        headers.ETag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(report.Sha256)}\"");
-        headers.LastModified = report.FinishedAt;
-    }
+    private static Representation Stored(StoredReport report) =>
+        new(DownloadHeaders.ETag(report), report.FinishedAt, report.FileSize);
 
     [LoggerMessage(LogLevel.Error, "A download could not be decided; it is refused")]
     private static partial void LookupFailed(ILogger log, Exception cause);

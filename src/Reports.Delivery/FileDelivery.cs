@@ -12,6 +12,9 @@ internal sealed record DownloadEnd(DownloadOutcome? Outcome, DownloadFailure? Fa
     /// <summary>What was found wrong with the stored file.</summary>
     public string? Finding { get; init; }
 
+    /// <summary>The part of the file that was answered, if it was a part.</summary>
+    public ContentRange? Range { get; init; }
+
     public DownloadEnd(DownloadOutcome outcome, long bytesSent)
         : this(outcome, null, "", bytesSent)
     {
@@ -24,30 +27,34 @@ internal sealed record DownloadEnd(DownloadOutcome? Outcome, DownloadFailure? Fa
 }
 
 /// <summary>
-/// Sends a stored file block by block. A block is sent only when its digest is the one that was recorded when the
-/// report was verified; the first is checked before the answer starts.
+/// Sends a stored file, or a part of it, block by block. A block is sent only when its digest is the one that was
+/// recorded when the report was verified; the first that is needed is checked before the answer starts.
 /// </summary>
 internal sealed class FileDelivery : IDisposable
 {
     private readonly ReportFile? _file;
     private readonly StoredReport? _report;
+    private readonly Selection _selection;
     private readonly byte[] _block;
 
-    private FileDelivery(ReportFile? file, StoredReport? report)
+    private FileDelivery(ReportFile? file, StoredReport? report, Selection selection)
     {
-        (_file, _report) = (file, report);
+        (_file, _report, _selection) = (file, report, selection);
         _block = report is null ? [] : ArrayPool<byte>.Shared.Rent((int)Math.Min(report.BlockSize, report.FileSize));
     }
 
     /// <summary>What is wrong with the file, if opening it or its first block already tells.</summary>
     public string? Finding { get; private set; }
 
-    public static async Task<FileDelivery> OpenAsync(ReportFiles files, StoredReport report)
+    /// <param name="files">Where files are.</param>
+    /// <param name="report">Whose file it is.</param>
+    /// <param name="selection">Which bytes of it are wanted.</param>
+    public static async Task<FileDelivery> OpenAsync(ReportFiles files, StoredReport report, Selection selection)
     {
         FileDelivery? delivery = null;
         try
         {
-            delivery = new FileDelivery(files.Open(Storage.StorageKey.Parse(report.StorageKey)), report);
+            delivery = new FileDelivery(files.Open(Storage.StorageKey.Parse(report.StorageKey)), report, selection);
             delivery.Finding = await delivery.CheckStartAsync();
             return delivery;
         }
@@ -55,26 +62,28 @@ internal sealed class FileDelivery : IDisposable
         {
             delivery?.Dispose();
             var isMissing = e is FileNotFoundException or DirectoryNotFoundException;
-            return new FileDelivery(null, null) { Finding = isMissing ? "missing" : "unreadable" };
+            return new FileDelivery(null, null, selection) { Finding = isMissing ? "missing" : "unreadable" };
         }
     }
 
-    /// <summary>Sends the whole file. The first block has been read and checked already.</summary>
+    /// <summary>Sends the bytes that are wanted. The first block has been read and checked already.</summary>
     public async Task<DownloadEnd> SendAsync(HttpContext http, CancellationToken stopping)
     {
         long sent = 0;
         var aborted = http.RequestAborted;
         try
         {
-            for (var block = 0; sent < _report!.FileSize; block++)
+            for (var block = FirstBlock; _selection.First + sent <= _selection.Last; block++)
             {
-                if (block > 0 && await ReadBlockAsync(block, aborted) is { } finding)
+                if (block > FirstBlock && await ReadBlockAsync(block, aborted) is { } finding)
                 {
                     return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", sent) { Finding = finding };
                 }
 
-                var length = BlockLength(block);
-                var flushed = await http.Response.BodyWriter.WriteAsync(_block.AsMemory(0, length), aborted);
+                var start = (long)block * _report!.BlockSize;
+                var skipped = (int)(_selection.First + sent - start);
+                var length = (int)Math.Min(BlockLength(block), _selection.Last - start + 1) - skipped;
+                var flushed = await http.Response.BodyWriter.WriteAsync(_block.AsMemory(skipped, length), aborted);
 
                 // The writes of a connection that is gone return normally: their result tells, and the token, which
                 // comes late when many connections go at once.
@@ -86,7 +95,8 @@ internal sealed class FileDelivery : IDisposable
                 sent += length;
             }
 
-            return new DownloadEnd(DownloadOutcome.Complete, sent);
+            var isPart = _selection.Kind == DownloadSelection.Partial;
+            return new DownloadEnd(isPart ? DownloadOutcome.Partial : DownloadOutcome.Complete, sent);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
@@ -115,9 +125,11 @@ internal sealed class FileDelivery : IDisposable
     {
         < 0 => "short",
         > 0 => "altered",
-        _ when _report.FileSize > 0 => await ReadBlockAsync(0, CancellationToken.None),
+        _ when _report.FileSize > 0 => await ReadBlockAsync(FirstBlock, CancellationToken.None),
         _ => null,
     };
+
+    private int FirstBlock => (int)(_selection.First / _report!.BlockSize);
 
     private int BlockLength(int block) =>
         (int)Math.Min(_report!.BlockSize, _report.FileSize - ((long)block * _report.BlockSize));

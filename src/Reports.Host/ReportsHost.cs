@@ -31,8 +31,13 @@ internal static class ReportsHost
         services.AddEventStore(settings);
         services.AddAccess();
         services.AddLifecycle();
-        DeliveryModule.AddDelivery(services, new Delivery.DeliveryOptions(
-            settings.TokenLifetime, settings.NodeLease, settings.IsNotFoundOnly));
+        DeliveryModule.AddDelivery(
+            services,
+            new Delivery.DeliveryOptions(
+                settings.TokenLifetime, settings.NodeLease, settings.RequestsPerDay, settings.DownloadsPerHour)
+            {
+                IsNotFoundOnly = settings.IsNotFoundOnly,
+            });
         services.AddReferenceGenerator(settings.Database);
 
         services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());

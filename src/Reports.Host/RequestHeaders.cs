@@ -26,6 +26,7 @@ internal static class RequestHeaders
             }
 
             headers.Vary = "Authorization, Api-Key";
+            RateLimits.Write(context, context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow());
             return Task.CompletedTask;
         }, http);
         return next();

@@ -15,6 +15,8 @@ internal sealed record Settings(
     TimeSpan TokenLifetime,
     TimeSpan NodeLease,
     TimeSpan ShutdownTimeout,
+    int RequestsPerDay,
+    int DownloadsPerHour,
     bool IsSoloNode,
     bool IsNotFoundOnly,
     string? ReadyFile)
@@ -32,6 +34,8 @@ internal sealed record Settings(
             Positive(reports, "Tokens:Lifetime", TimeSpan.FromHours(1)),
             Positive(reports, "Nodes:Lease", TimeSpan.FromSeconds(15)),
             Positive(reports, "Nodes:ShutdownTimeout", TimeSpan.FromSeconds(30)),
+            Positive(reports, "Quotas:RequestsPerDay", 90_000),
+            Positive(reports, "Quotas:DownloadsPerHour", 25),
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
             Flag(reports, "Compatibility:NotFoundOnly"),
             reports["ReadyFile"]);
@@ -87,6 +91,19 @@ internal sealed record Settings(
         return TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span) && span > TimeSpan.Zero
             ? span
             : throw new SettingException($"{section.Path}:{name}", "must be a duration above zero, such as 01:00:00");
+    }
+
+    private static int Positive(IConfigurationSection section, string name, int standard)
+    {
+        if (section[name] is not { } text)
+        {
+            return standard;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : throw new SettingException(
+                $"{section.Path}:{name}", "must be a whole number from 1 to 2147483647, without signs or separators");
     }
 }
 

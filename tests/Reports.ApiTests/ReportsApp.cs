@@ -64,6 +64,7 @@ public sealed class ReportsApp : IAsyncLifetime
         ["REPORTS__KEYS__CURRENT"] = "1",
         ["REPORTS__KEYS__MASTER__1"] = MasterKey,
         ["REPORTS__NODES__LEASE"] = "00:00:02",
+        ["REPORTS__QUOTAS__DOWNLOADSPERHOUR"] = "100000",
         ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
     };
 
@@ -111,6 +112,8 @@ public sealed class ReportsApp : IAsyncLifetime
             "--Reports:Nodes:Mode=Solo",
             .. EveryLogger.Select(logger => $"--Logging:LogLevel:{logger}=Trace"),
             "--Reports:Nodes:Lease=00:00:02",
+            "--Reports:Quotas:RequestsPerDay=1000000",
+            "--Reports:Quotas:DownloadsPerHour=100000",
             $"--contentRoot={AppContext.BaseDirectory}",
             .. settings,
         ]);

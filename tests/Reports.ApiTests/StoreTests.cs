@@ -49,6 +49,7 @@ public sealed class StoreTests(ReportsApp app)
     [InlineData("finished_reports", "reports.finished_reports", "reports.finished_report_days", "reports.expired_reports")]
     [InlineData("report_requests", "reports.report_requests", "reports.lifecycle_merchants")]
     [InlineData("access", "reports.access_credentials", "reports.access_merchants")]
+    [InlineData("quota_overrides", "reports.quota_overrides")]
     public async Task a_rebuilt_projection_is_what_it_was_before(string projection, params string[] tables)
     {
         // A store of its own: a rebuild empties the tables, and other tests are reading theirs.
@@ -59,6 +60,8 @@ public sealed class StoreTests(ReportsApp app)
         await merchant.FinishedAsync("a", createdAt: DateTimeOffset.UtcNow.AddDays(-1));
         await merchant.FinishedAsync("b", interval: ReportInterval.Monthly);
         await merchant.ExpireAsync((await merchant.FinishedAsync("c")).Id);
+        await merchant.ChangeQuotasAsync(requestsPerDay: 7, downloadsPerHour: null);
+        await merchant.ChangeQuotasAsync(requestsPerDay: null, downloadsPerHour: 100);
         var before = await ContentAsync(other, tables);
         before.ShouldNotBeEmpty();
 

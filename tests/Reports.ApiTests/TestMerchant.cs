@@ -140,6 +140,16 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
         await session.SaveChangesAsync();
     }
 
+    /// <summary>Gives this merchant quotas of its own; none for the installation's.</summary>
+    public async Task ChangeQuotasAsync(int? requestsPerDay, int? downloadsPerHour)
+    {
+        await using var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(id.ToString());
+        session.Events.Append(id, new MerchantChanged(
+            id, "Test merchant", "UTC", 365, new MerchantQuotas(requestsPerDay, downloadsPerHour), Actor.Operator,
+            DateTimeOffset.UtcNow));
+        await session.SaveChangesAsync();
+    }
+
     /// <summary>Every event of a stream of this merchant.</summary>
     public Task<IReadOnlyList<object>> EventsAsync(Guid stream) => EventsAsync(app, id.ToString(), stream);
 

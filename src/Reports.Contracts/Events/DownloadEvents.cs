@@ -13,18 +13,60 @@ public enum LocatorKind
     EncryptedId,
 }
 
+/// <summary>
+/// What the conditional and range fields of a request select of a file that the caller may have (RFC 9110 sections 13
+/// and 14).
+/// </summary>
+public enum DownloadSelection
+{
+    /// <summary>The whole file (200).</summary>
+    Full,
+
+    /// <summary>One range of its bytes (206).</summary>
+    Partial,
+
+    /// <summary>Nothing: the caller holds the file already (304).</summary>
+    NotModified,
+
+    /// <summary>Nothing: the file is not the one that the caller insists on (412).</summary>
+    PreconditionFailed,
+
+    /// <summary>Nothing: the asked range has no byte in common with the file (416).</summary>
+    RangeNotSatisfiable,
+}
+
 /// <summary>What the decision about a download was made from, so that it can be made again at a replay.</summary>
 /// <param name="PolicyVersion">The version of the rules that were applied.</param>
 /// <param name="TokenExpiresAt">The expiry sealed in the token, if it could be opened.</param>
 /// <param name="TokenPrincipal">The principal number sealed in the token, if it could be opened.</param>
 /// <param name="CallerPrincipal">The caller's principal number; none without a valid credential.</param>
 /// <param name="DecidedAt">The instant that expiries were compared with.</param>
+/// <param name="Selection">
+/// What the conditional and range fields select; none when the request was refused before they mattered.
+/// </param>
+/// <param name="RequestsLeft">
+/// What was left of the caller's requests of the day, after this one; none when it was not asked.
+/// </param>
+/// <param name="DownloadsLeft">
+/// What was left of the caller's downloads of the hour, after this one; none when it was not asked.
+/// </param>
+/// <param name="IsNotFoundOnly">Whether expired, malformed and foreign tokens were answered as unknown.</param>
 public sealed record DownloadInputs(
     int PolicyVersion,
     DateTimeOffset? TokenExpiresAt,
     int? TokenPrincipal,
     int? CallerPrincipal,
-    DateTimeOffset DecidedAt);
+    DateTimeOffset DecidedAt,
+    DownloadSelection? Selection = null,
+    long? RequestsLeft = null,
+    long? DownloadsLeft = null,
+    bool IsNotFoundOnly = false);
+
+/// <summary>Which bytes of a file an answer holds, as its <c>Content-Range</c> says (RFC 9110 section 14.4).</summary>
+/// <param name="First">The position of the first byte, from 0.</param>
+/// <param name="Last">The position of the last byte.</param>
+/// <param name="Length">The length of the whole file.</param>
+public sealed record ContentRange(long First, long Last, long Length);
 
 /// <summary>
 /// Somebody asked for a report's file. First event of a Download stream, committed before the first byte of the
@@ -96,6 +138,7 @@ public enum DownloadFailure
 /// <param name="DurationMs">Milliseconds from the attempt to its end.</param>
 /// <param name="By">Who asked.</param>
 /// <param name="EndedAt">When.</param>
+/// <param name="Range">The part of the file that was answered; none for the whole file and for none of it.</param>
 [EventName("download.completed.v1")]
 public sealed record ReportDownloaded(
     Guid AttemptId,
@@ -105,7 +148,8 @@ public sealed record ReportDownloaded(
     long BytesSent,
     long DurationMs,
     Actor By,
-    DateTimeOffset EndedAt);
+    DateTimeOffset EndedAt,
+    ContentRange? Range = null);
 
 /// <summary>The answer was not given in full. Last event of a Download stream.</summary>
 /// <param name="AttemptId">The stream.</param>
@@ -117,6 +161,7 @@ public sealed record ReportDownloaded(
 /// <param name="DurationMs">Milliseconds from the attempt to its end; unknown when the node died.</param>
 /// <param name="By">Who asked.</param>
 /// <param name="EndedAt">When.</param>
+/// <param name="Range">The part of the file that was to be answered; none for the whole file and for none of it.</param>
 [EventName("download.failed.v1")]
 public sealed record ReportDownloadFailed(
     Guid AttemptId,
@@ -127,7 +172,8 @@ public sealed record ReportDownloadFailed(
     long? BytesSent,
     long? DurationMs,
     Actor By,
-    DateTimeOffset EndedAt);
+    DateTimeOffset EndedAt,
+    ContentRange? Range = null);
 
 /// <summary>A stored file was not what was recorded of it. A stream of its own.</summary>
 /// <param name="FindingId">The stream.</param>

@@ -14,7 +14,7 @@ public sealed class DownloadDecisionTests
     private static readonly Caller Merchant = Caller(principal: 7, tenant: Guid.CreateVersion7(), isUnrestricted: true);
     private static readonly DownloadReport.Target Valid = Token(7, Now.AddTicks(1));
     private static readonly StoredReport Found = new(
-        Guid.CreateVersion7(), "r.csv", "csv", 1, [], Now.UtcDateTime, Now.UtcDateTime.AddDays(1), "k", 262144, []);
+        Guid.CreateVersion7(), "r.csv", "csv", 1, [], Now.UtcDateTime, Now.UtcDateTime.AddDays(1), "k", 262144, [], false);
 
     [Fact]
     public void the_own_token_of_a_kept_report_is_honoured() => Decide(Merchant, Valid, Found).ShouldBeNull();

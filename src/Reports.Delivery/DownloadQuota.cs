@@ -1,0 +1,234 @@
+using System.Collections.Concurrent;
+using Npgsql;
+using NpgsqlTypes;
+using Reports.BuildingBlocks;
+using Weasel.Core;
+using Weasel.Postgresql.Functions;
+using Weasel.Postgresql.Tables;
+
+namespace Reports.Delivery;
+
+/// <summary>What an answer to a download takes from the quota.</summary>
+internal enum DownloadCost
+{
+    /// <summary>Nothing: 304 and 412.</summary>
+    Free,
+
+    /// <summary>Nothing, where the request without its conditions asks for no first byte: 416 always.</summary>
+    FreeContinuation,
+
+    /// <summary>One: the answer holds the report's first byte.</summary>
+    Whole,
+
+    /// <summary>
+    /// A range without the first byte: nothing when this report was counted for this principal within the window, else
+    /// one.
+    /// </summary>
+    Continuation,
+}
+
+/// <summary>What the quota says to a download.</summary>
+/// <param name="IsAllowed">Whether it may be given.</param>
+/// <param name="IsCounted">Whether it was counted: then, and only then, it can be refunded.</param>
+/// <param name="Left">What is left after it.</param>
+internal sealed record QuotaAnswer(bool IsAllowed, bool IsCounted, RateLimit Left);
+
+/// <summary>
+/// How many downloads a principal may have in any hour, counted in the database and therefore exactly, on however many
+/// nodes (<c>docs/adr/0010-quotas.md</c>). The window slides: a download counts from its decision until an hour later.
+/// </summary>
+internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions options)
+{
+    public const string Policy = "downloads";
+
+    private const int MostRefunds = 100_000;
+
+    private const string Take = "select * from reports.take_download($1, $2, $3, $4, $5, $6, $7, $8)";
+
+    private readonly ConcurrentQueue<Guid> _refunds = new();
+
+    public static IEnumerable<ISchemaObject> SchemaObjects()
+    {
+        var uses = new Table("reports.download_quota_uses");
+        uses.AddColumn("attempt_id", "uuid").AsPrimaryKey();
+        uses.AddColumn("principal_number", "integer").NotNull();
+        uses.AddColumn("report_id", "uuid").NotNull();
+        uses.AddColumn("counted_at", "timestamptz").NotNull();
+        uses.Indexes.Add(new IndexDefinition("download_quota_uses_principal")
+        {
+            Columns = ["principal_number", "counted_at"],
+        });
+        yield return uses;
+        yield return Function.ForSql(Definition);
+    }
+
+    /// <summary>
+    /// Counts a download, if it costs anything and there is enough left. A refusal is no matter of cost: what is
+    /// free is refused where the request without its conditions would be (RFC 9110 section 13.2.1). The same attempt
+    /// is never counted twice.
+    /// </summary>
+    /// <remarks>When this throws, the attempt is over: should it have been counted, it is refunded.</remarks>
+    public async Task<QuotaAnswer> TakeAsync(
+        Caller caller, Guid report, Guid attempt, DownloadCost cost, CancellationToken cancellation)
+    {
+        var isCosting = cost is DownloadCost.Whole or DownloadCost.Continuation;
+        var isContinuation = cost is DownloadCost.Continuation or DownloadCost.FreeContinuation;
+        try
+        {
+            return await AskAsync(caller, report, attempt, isCosting, isContinuation, cancellation);
+        }
+        catch (Exception) when (isCosting)
+        {
+            // The commit may have happened, and only its answer was lost.
+            Postpone(attempt);
+            throw;
+        }
+    }
+
+    /// <summary>What is left, for HEAD, which costs nothing and is never refused.</summary>
+    public async Task<RateLimit> PeekAsync(Caller caller, CancellationToken cancellation) => (await AskAsync(
+        caller, Guid.Empty, Guid.Empty, isCosting: false, isContinuation: false, cancellation)).Left;
+
+    /// <summary>
+    /// Gives back what an attempt was counted for: no byte was sent, and the fault was ours. What the database does not
+    /// take now is given back as soon as it takes it again, unless this process ends before.
+    /// </summary>
+    public async Task RefundAsync(Guid attempt, CancellationToken cancellation)
+    {
+        try
+        {
+            await RefundAsync([attempt], cancellation);
+        }
+        catch (Exception)
+        {
+            Postpone(attempt);
+        }
+    }
+
+    /// <summary>Gives back what had to wait.</summary>
+    public async Task RefundPostponedAsync(CancellationToken cancellation)
+    {
+        // Only what waits now: an attempt that fails meanwhile may still be on its way to the database.
+        var attempts = new List<Guid>(_refunds.Count);
+        for (var waiting = _refunds.Count; waiting > 0 && _refunds.TryDequeue(out var attempt); waiting--)
+        {
+            attempts.Add(attempt);
+        }
+
+        if (attempts.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await RefundAsync([.. attempts], cancellation);
+        }
+        catch (Exception)
+        {
+            attempts.ForEach(Postpone);
+            throw;
+        }
+    }
+
+    /// <summary>Deletes the uses of principals who have not come back: they count for nothing any more.</summary>
+    public async Task DeleteOldAsync(CancellationToken cancellation)
+    {
+        // Not at the very end of the window, so that nodes with different settings do not harm each other.
+        await using var command = database.CreateCommand(
+            "delete from reports.download_quota_uses where counted_at < clock_timestamp() - $1");
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan>
+        {
+            TypedValue = options.DownloadWindow + TimeSpan.FromDays(1),
+        });
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private async Task<QuotaAnswer> AskAsync(
+        Caller caller,
+        Guid report,
+        Guid attempt,
+        bool isCosting,
+        bool isContinuation,
+        CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(Take);
+        var parameters = command.Parameters;
+        parameters.Add(new NpgsqlParameter<int> { TypedValue = caller.PrincipalNumber });
+        parameters.AddWithValue(NpgsqlDbType.Uuid, (object?)caller.Tenant ?? DBNull.Value);
+        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = report });
+        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = attempt });
+        parameters.Add(new NpgsqlParameter<bool> { TypedValue = isCosting });
+        parameters.Add(new NpgsqlParameter<bool> { TypedValue = isContinuation });
+        parameters.Add(new NpgsqlParameter<int> { TypedValue = options.DownloadsPerHour });
+        parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = options.DownloadWindow });
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        await row.ReadAsync(cancellation);
+        var policy = new RateLimitPolicy(Policy, row.GetInt32(2), options.DownloadWindow);
+        return new QuotaAnswer(
+            row.GetBoolean(0),
+            row.GetBoolean(1),
+            new RateLimit(policy, row.GetInt32(3), row.GetTimeSpan(4)));
+    }
+
+    private async Task RefundAsync(Guid[] attempts, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            "delete from reports.download_quota_uses where attempt_id = any($1)");
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = attempts });
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private void Postpone(Guid attempt)
+    {
+        if (_refunds.Count < MostRefunds)
+        {
+            _refunds.Enqueue(attempt);
+        }
+    }
+
+    // Written as PostgreSQL gives it back, since code and database are compared as text. It is volatile, so each
+    // statement after the lock sees what was committed before the lock was granted. The reset is when the number left
+    // rises next: with nothing left and a quota that was lowered, not every use that leaves the window frees one.
+    private const string Definition =
+        """
+        CREATE OR REPLACE FUNCTION reports.take_download(p_principal integer, p_merchant uuid, p_report uuid, p_attempt uuid, p_is_costing boolean, p_is_continuation boolean, p_quota integer, p_window interval)
+         RETURNS TABLE(is_allowed boolean, is_counted boolean, quota integer, remaining integer, reset interval)
+         LANGUAGE plpgsql
+        AS $function$
+        declare
+            v_since timestamptz;
+            v_used integer;
+            v_is_known boolean;
+        begin
+            if p_is_costing then
+                perform pg_advisory_xact_lock(1364545364, p_principal);
+            end if;
+            v_since := clock_timestamp() - p_window;
+            select count(*), coalesce(bool_or(u.attempt_id = p_attempt), false), coalesce(bool_or(u.report_id = p_report), false)
+            into v_used, is_counted, v_is_known
+            from reports.download_quota_uses u
+            where u.principal_number = p_principal and u.counted_at > v_since;
+            quota := coalesce(
+                (select o.downloads_per_hour from reports.quota_overrides o where o.merchant_id = p_merchant), p_quota);
+            v_is_known := v_is_known and p_is_continuation;
+            is_allowed := is_counted or v_is_known or v_used < quota;
+            if p_is_costing and is_allowed and not is_counted and not v_is_known then
+                delete from reports.download_quota_uses u
+                where u.principal_number = p_principal and u.counted_at <= v_since;
+                insert into reports.download_quota_uses (attempt_id, principal_number, report_id, counted_at)
+                values (p_attempt, p_principal, p_report, v_since + p_window);
+                is_counted := true;
+                v_used := v_used + 1;
+            end if;
+            remaining := greatest(quota - v_used, 0);
+            select u.counted_at - v_since into reset
+            from reports.download_quota_uses u
+            where u.principal_number = p_principal and u.counted_at > v_since
+            order by u.counted_at offset greatest(v_used - quota, 0) limit 1;
+            reset := coalesce(reset, p_window);
+            return next;
+        end;
+        $function$;
+        """;
+}
