@@ -98,6 +98,7 @@ public sealed class DeliveryModule : ICarterModule
 
         reports.MapMethods(ListReports.Path + "{encrypted_id}/", Methods, ShowReport.Endpoint)
             .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
+            .CountRequests()
             .DescribeReport();
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {
