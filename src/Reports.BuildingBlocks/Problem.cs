@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Reports.BuildingBlocks;
@@ -120,6 +121,16 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         _ => InternalError,
     };
 
+    /// <summary>The problem of a request that announces a larger body than its path takes.</summary>
+    /// <param name="http">The request.</param>
+    /// <returns>The problem; null when the body is small enough, or of unknown length.</returns>
+    public static Problem? ForBody(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        var most = http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;
+        return http.Request.ContentLength > most ? PayloadTooLarge : null;
+    }
+
     /// <summary>Answers with this problem.</summary>
     /// <param name="http">The request to answer; nothing may have been sent yet.</param>
     /// <returns>A task that ends when the body is written.</returns>
@@ -136,7 +147,8 @@ public sealed record Problem(int Status, string Code, string Message, string Err
             http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
-        if (!HttpMethods.IsHead(http.Request.Method))
+        // To the server, only the method in capitals is HEAD: any other must have its body.
+        if (http.Request.Method != HttpMethods.Head)
         {
             await http.Response.Body.WriteAsync(body, http.RequestAborted);
         }
@@ -206,3 +218,8 @@ public sealed class ProblemException(Problem problem) : Exception(problem.Detail
     /// <summary>What to answer.</summary>
     public Problem Problem { get; } = problem;
 }
+
+/// <summary>
+/// On an endpoint: it takes every method and refuses by itself what it cannot use, because it records refusals.
+/// </summary>
+public sealed class RefusesByItself;

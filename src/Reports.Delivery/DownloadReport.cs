@@ -30,6 +30,7 @@ internal sealed partial class DownloadReport(
     ILogger<DownloadReport> log)
 {
     private const int PolicyVersion = 1;
+    private const int LongestMethod = 16;
 
     /// <summary>What the address named, and what could be made of it.</summary>
     internal sealed record Target(LocatorKind Kind, DownloadToken? Token, Guid? ReportId);
@@ -71,12 +72,13 @@ internal sealed partial class DownloadReport(
     {
         var start = Stopwatch.GetTimestamp();
         var (target, report, problem, now) = await DecideAsync(http, locator);
+        problem = Unfit(http) ?? problem;
         var caller = current.Caller;
         var origin = origins.Of(http);
         var attempted = new DownloadAttempted(
             Guid.CreateVersion7(now),
             ledger.NodeId,
-            http.Request.Method,
+            http.Request.Method is { Length: > LongestMethod } method ? method[..LongestMethod] : http.Request.Method,
             target.Kind,
             Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(locator))),
             report?.Id,
@@ -124,6 +126,18 @@ internal sealed partial class DownloadReport(
             LookupFailed(log, e);
             return (Locate(locator, current.Caller?.Tenant), null, Problem.Unavailable, clock.GetUtcNow());
         }
+    }
+
+    // Whoever asks so is told so, and it is recorded like any refusal. The names of methods have one case.
+    private static Problem? Unfit(HttpContext http)
+    {
+        if (http.Request.Method is "GET" or "HEAD")
+        {
+            return Problem.ForBody(http);
+        }
+
+        http.Response.Headers.Allow = "GET, HEAD";
+        return Problem.MethodNotAllowed;
     }
 
     private async Task DeliverAsync(

@@ -12,31 +12,15 @@ namespace Reports.Host;
 /// </summary>
 internal static class ProblemDescription
 {
-    private static readonly ILookup<int, Problem> Problems = new[]
-    {
-        Problem.InvalidParameters with
-        {
-            Detail = "created_before is earlier than created_after",
-            Errors = new Dictionary<string, string[]>
-            {
-                ["created_before"] = ["must not be earlier than created_after"],
-            },
-        },
-        Problem.Unauthorized,
-        Problem.Forbidden with { Detail = "No permission assigned" },
-        Problem.NotFound,
-        Problem.MethodNotAllowed,
-        Problem.TokenExpired with { Detail = "List the report again for a new URL" },
-        Problem.ContentExpired,
-        Problem.InternalError,
-        Problem.Unavailable,
-    }.ToLookup(problem => problem.Status);
+    private static readonly ILookup<int, Problem> Problems =
+        ProblemExamples.All.ToLookup(problem => problem.Status);
 
     public static Task DescribeAsync(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellation)
     {
         var document = context.Document!;
         document.AddComponent<IOpenApiSchema>(nameof(Problem), Schema());
+        operation.Responses!.TryAdd("413", new OpenApiResponse());
         foreach (var (status, response) in operation.Responses!.ToArray())
         {
             var problems = Problems[int.Parse(status, CultureInfo.InvariantCulture)].ToArray();
@@ -68,8 +52,7 @@ internal static class ProblemDescription
         },
     };
 
-    private static JsonNode Example(Problem problem) => JsonNode.Parse(problem.Body(
-        $"https://reports.example.com/problems/{problem.Code}", "019ab3e45c007d219f3e2b8c6d1a4e70").Span)!;
+    private static JsonNode Example(Problem problem) => JsonNode.Parse(ProblemExamples.Body(problem).Span)!;
 
     private static Dictionary<string, IOpenApiHeader> Headers(Problem problem) => problem switch
     {
@@ -83,6 +66,10 @@ internal static class ProblemDescription
         { Status: 405 } => new()
         {
             ["Allow"] = Header("The methods that this address takes.", JsonSchemaType.String, "GET, HEAD"),
+        },
+        { Status: 416 } => new()
+        {
+            ["Content-Range"] = Header("The length of the file.", JsonSchemaType.String, "bytes */183220"),
         },
         { RetryAfter: { } seconds } => new()
         {
@@ -101,7 +88,9 @@ internal static class ProblemDescription
     private static OpenApiSchema Schema() => Closed(
         new()
         {
-            ["type"] = Text("The URL of a page that explains the code.", "uri"),
+            ["type"] = Text(
+                "The URL of a page that explains the code; without the host when the request named none.",
+                "uri-reference"),
             ["title"] = Text("The same as `message`."),
             ["status"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "The HTTP status." },
             ["detail"] = Text("What is wrong in this case."),

@@ -70,7 +70,7 @@ internal sealed record Settings(
             ? value
             : throw new SettingException($"{section.Path}:{name}", "is missing");
 
-    private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
+    internal static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
     {
         if (section[name] is not { } text)
         {
