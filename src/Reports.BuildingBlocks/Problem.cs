@@ -121,14 +121,29 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         _ => InternalError,
     };
 
-    /// <summary>The problem of a request that announces a larger body than its path takes.</summary>
+    /// <summary>
+    /// The problem of a request whose body ends where nobody can be sure of it, or is announced as larger than its path
+    /// takes. The connection is closed after the answer.
+    /// </summary>
     /// <param name="http">The request.</param>
-    /// <returns>The problem; null when the body is small enough, or of unknown length.</returns>
-    public static Problem? ForBody(HttpContext http)
+    /// <returns>The problem; null when there is none, or not yet.</returns>
+    public static Problem? OfBody(HttpContext http)
     {
         ArgumentNullException.ThrowIfNull(http);
+        var request = http.Request;
         var most = http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;
-        return http.Request.ContentLength > most ? PayloadTooLarge : null;
+
+        // With both fields, a proxy in front may have gone by the other one (RFC 9112 section 6.3). The server has given
+        // the length another name by now.
+        var problem = request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length")
+            ? InvalidParameters with { Detail = "Content-Length and Transfer-Encoding contradict each other" }
+            : request.ContentLength > most ? PayloadTooLarge : null;
+        if (problem is not null)
+        {
+            http.Response.Headers.Connection = "close";
+        }
+
+        return problem;
     }
 
     /// <summary>Answers with this problem.</summary>

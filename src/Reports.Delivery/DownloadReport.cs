@@ -133,7 +133,7 @@ internal sealed partial class DownloadReport(
     {
         if (http.Request.Method is "GET" or "HEAD")
         {
-            return Problem.ForBody(http);
+            return Problem.OfBody(http);
         }
 
         http.Response.Headers.Allow = "GET, HEAD";

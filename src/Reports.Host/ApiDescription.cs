@@ -45,7 +45,7 @@ internal static class ApiDescription
     // It takes nothing from other hosts and tells them nothing. Its program writes its own styles into the page.
     private static void Reference(ScalarOptions page, HttpContext http)
     {
-        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+        var nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
         http.Response.Headers.ContentSecurityPolicy =
             $"{RequestHeaders.Page}; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src 'self' data:; " +
             "connect-src 'self'";
@@ -72,7 +72,7 @@ internal static class ApiDescription
             Description =
                 "Finished transaction reports for merchants: list them, download them. Every address is answered " +
                 "with and without the slash at its end. An error of any kind has the body `Problem`, unless the " +
-                "request could not be understood as HTTP (400 for malformed framing, 408, 414, 431): then it has none.",
+                "request could not be understood as HTTP (400 for malformed framing, 408, 414, 431, 505): then it has none.",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
         document.Paths = AsMapped(document.Paths, context);

@@ -35,6 +35,8 @@ internal sealed record ConnectionLimits(
 
     public void Configure(KestrelServerOptions kestrel)
     {
+        // A line ends in CR LF; what else a proxy takes for its end must not be in question.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
         limits.MaxConcurrentConnections = Maximum;
@@ -49,7 +51,6 @@ internal sealed record ConnectionLimits(
         limits.MinResponseDataRate = new MinDataRate(MinimumDataRate, GracePeriod);
         limits.Http2.MaxStreamsPerConnection = MaxStreams;
         limits.Http2.MaxRequestHeaderFieldSize = MaxHeadersSize;
-        kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Protocols = HttpProtocols.Http1AndHttp2);
     }
 
     private static long Count(IConfigurationSection section, long standard) => section.Value switch

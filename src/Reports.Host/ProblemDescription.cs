@@ -92,9 +92,12 @@ internal static class ProblemDescription
                 "The URL of a page that explains the code; without the host when the request named none.",
                 "uri-reference"),
             ["title"] = Text("The same as `message`."),
-            ["status"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "The HTTP status." },
+            ["status"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer, Minimum = "400", Maximum = "599", Description = "The HTTP status.",
+            },
             ["detail"] = Text("What is wrong in this case."),
-            ["code"] = Text("The fixed word for what is wrong. There may be more of them one day."),
+            ["code"] = Text("The fixed word for what is wrong. There may be more of them one day.", pattern: "^[a-z_]+$"),
             ["message"] = Text("The code for a person."),
             ["errors"] = new OpenApiSchema
             {
@@ -115,7 +118,7 @@ internal static class ProblemDescription
                     },
                 },
                 "The same for clients that look for it here."),
-            ["request_id"] = Text("The same as the header `X-Request-Id`."),
+            ["request_id"] = Text("The same as the header `X-Request-Id`.", pattern: "^[0-9a-f]{32}$"),
         },
         "An error, in the form of RFC 9457 with the members of earlier forms beside it.",
         optional: "errors",
@@ -135,11 +138,12 @@ internal static class ProblemDescription
             AdditionalPropertiesAllowed = others is not null,
         };
 
-    private static OpenApiSchema Text(string description, string? format = null) => new()
+    private static OpenApiSchema Text(string description, string? format = null, string? pattern = null) => new()
     {
         Type = JsonSchemaType.String,
         Description = description,
         Format = format,
+        Pattern = pattern,
     };
 
     private static OpenApiSchema Messages(string? description) => new()

@@ -53,7 +53,8 @@ internal static class ProblemPages
         </tbody>
         </table>
         <p>Without a body, because it is refused before the service sees it: 400 for what is not HTTP, 408 for what comes
-        too slowly, 414 for a request line above 8 KiB, 431 for headers above 16 KiB or more than 100 of them.</p>
+        too slowly, 414 for a request line above 8 KiB, 431 for headers above 16 KiB or more than 100 of them, 505 for
+        another version of HTTP.</p>
         """);
 
     public static void MapProblemPages(this WebApplication app)

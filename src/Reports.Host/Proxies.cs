@@ -64,8 +64,7 @@ internal sealed record Proxies(IReadOnlyList<IPAddress> Addresses, IReadOnlyList
     private static IPNetwork Network((string Path, string Text) setting) =>
         IPNetwork.TryParse(setting.Text, out var network)
             ? network
-            : throw new SettingException(
-                setting.Path, "must be a network, such as 10.0.0.0/24, with no bit set after its prefix");
+            : throw new SettingException(setting.Path, "must be a network, such as 10.0.0.0/24");
 
     private static int ReadLimit(IConfigurationSection section) => section.Value switch
     {

@@ -4,7 +4,8 @@ namespace Reports.Host;
 
 /// <summary>
 /// What no path takes, refused before the endpoint: a method in another case than its own (RFC 9110 section 9.1), which
-/// routing lets pass, and more body than the path takes on a request that needs none.
+/// routing lets pass; a body of two lengths, or one on a request that needs none and larger than any path takes by
+/// itself.
 /// </summary>
 internal static class RequestShape
 {
@@ -24,7 +25,6 @@ internal static class RequestShape
             return Problem.MethodNotAllowed.WriteAsync(http);
         }
 
-        var reads = HttpMethods.IsGet(method) || HttpMethods.IsHead(method);
-        return reads && Problem.ForBody(http) is { } problem ? problem.WriteAsync(http) : next(http);
+        return Problem.OfBody(http) is { } problem ? problem.WriteAsync(http) : next(http);
     }
 }
