@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Reports.BuildingBlocks;
@@ -120,6 +121,31 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         _ => InternalError,
     };
 
+    /// <summary>
+    /// The problem of a request whose body ends where nobody can be sure of it, or is announced as larger than its path
+    /// takes. The connection is closed after the answer.
+    /// </summary>
+    /// <param name="http">The request.</param>
+    /// <returns>The problem; null when there is none, or not yet.</returns>
+    public static Problem? OfBody(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        var request = http.Request;
+        var most = http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;
+
+        // With both fields, a proxy in front may have gone by the other one (RFC 9112 section 6.3). The server has given
+        // the length another name by now.
+        var problem = request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length")
+            ? InvalidParameters with { Detail = "Content-Length and Transfer-Encoding contradict each other" }
+            : request.ContentLength > most ? PayloadTooLarge : null;
+        if (problem is not null)
+        {
+            http.Response.Headers.Connection = "close";
+        }
+
+        return problem;
+    }
+
     /// <summary>Answers with this problem.</summary>
     /// <param name="http">The request to answer; nothing may have been sent yet.</param>
     /// <returns>A task that ends when the body is written.</returns>
@@ -136,7 +162,8 @@ public sealed record Problem(int Status, string Code, string Message, string Err
             http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
         }
 
-        if (!HttpMethods.IsHead(http.Request.Method))
+        // To the server, only the method in capitals is HEAD: any other must have its body.
+        if (http.Request.Method != HttpMethods.Head)
         {
             await http.Response.Body.WriteAsync(body, http.RequestAborted);
         }
@@ -206,3 +233,8 @@ public sealed class ProblemException(Problem problem) : Exception(problem.Detail
     /// <summary>What to answer.</summary>
     public Problem Problem { get; } = problem;
 }
+
+/// <summary>
+/// On an endpoint: it takes every method and refuses by itself what it cannot use, because it records refusals.
+/// </summary>
+public sealed class RefusesByItself;

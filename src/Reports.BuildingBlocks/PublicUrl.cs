@@ -11,10 +11,10 @@ public sealed class PublicUrl(string? configured)
     /// <summary>Makes a path absolute.</summary>
     /// <param name="request">The request that is being answered.</param>
     /// <param name="path">The path, with a slash at its start.</param>
-    /// <returns>The absolute URL.</returns>
+    /// <returns>The absolute URL; the path alone when a request of HTTP/1.0 names no host.</returns>
     public string For(HttpRequest request, string path)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return (_configured ?? $"{request.Scheme}://{request.Host.ToUriComponent()}") + path;
+        return (_configured ?? (request.Host.HasValue ? $"{request.Scheme}://{request.Host.ToUriComponent()}" : "")) + path;
     }
 }

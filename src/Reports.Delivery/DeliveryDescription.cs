@@ -124,8 +124,8 @@ internal static class DeliveryDescription
             format: "uuid"));
         foreach (var (status, response) in operation.Responses)
         {
-            // What fails before the attempt is known, or beyond all plans, carries none.
-            if (status is not ("405" or "500"))
+            // What fails beyond all plans carries none.
+            if (status != "500")
             {
                 response.Headers![DownloadId] = new OpenApiHeaderReference(DownloadId, document);
             }

@@ -4,6 +4,7 @@ using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -102,10 +103,16 @@ public sealed class DeliveryModule : ICarterModule
             .DescribeReport();
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {
-            // The download authenticates by itself: its refusals are recorded too.
+            // The download authenticates by itself: its refusals are recorded too, those of other methods among them.
+            var refusing = new RefusesByItself();
             reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint)
                 .AllowAnonymous()
+                .WithMetadata(refusing)
                 .DescribeDownload(path);
+            reports.Map(path + "{token}/download/", DownloadReport.Endpoint)
+                .AllowAnonymous()
+                .WithMetadata(refusing)
+                .ExcludeFromDescription();
         }
     }
 }

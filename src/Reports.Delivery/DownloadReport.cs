@@ -33,6 +33,7 @@ internal sealed partial class DownloadReport(
 {
     private const int PolicyVersion = 2;
     private const string ForeignToken = "The token was issued to another principal";
+    private const int LongestMethod = 16;
 
     /// <summary>What the address named, and what could be made of it.</summary>
     internal sealed record Target(LocatorKind Kind, DownloadToken? Token, Guid? ReportId);
@@ -119,8 +120,9 @@ internal sealed partial class DownloadReport(
             var left = await CountAsync(http, caller);
             var report = await FindAsync(caller, target, CancellationToken.None);
             var now = clock.GetUtcNow();
-            var problem = left is { IsAllowed: false } ? Quotas.Exceeded(left.Value.Left)
-                : Decide(caller, target, report, now) is { } found ? Shown(found) : null;
+            var problem = Unfit(http)
+                ?? (left is { IsAllowed: false } ? Quotas.Exceeded(left.Value.Left) : null)
+                ?? Shown(Decide(caller, target, report, now));
             Selection? selection = problem is null
                 ? ConditionalRequest.Evaluate(http.Request.Method, http.Request.Headers, Stored(report!))
                 : null;
@@ -133,6 +135,18 @@ internal sealed partial class DownloadReport(
             var target = Locate(locator, current.Caller?.Tenant);
             return new Decision(target, null, Problem.Unavailable, null, null, clock.GetUtcNow());
         }
+    }
+
+    // Whoever asks so is told so, and it is recorded like any refusal. The names of methods have one case.
+    private static Problem? Unfit(HttpContext http)
+    {
+        if (http.Request.Method is "GET" or "HEAD")
+        {
+            return Problem.OfBody(http);
+        }
+
+        http.Response.Headers.Allow = "GET, HEAD";
+        return Problem.MethodNotAllowed;
     }
 
     // Who may not download is refused for that, and it costs nothing.
@@ -152,11 +166,12 @@ internal sealed partial class DownloadReport(
     }
 
     // One of the published documents knows no other answer than 404 to a token that does not open the report.
-    private Problem Shown(Problem problem) =>
-        options.IsNotFoundOnly && problem.Code is "invalid_parameters" or "token_expired"
-            || options.IsNotFoundOnly && problem.Code == "forbidden" && problem.Detail == ForeignToken
-            ? Problem.NotFound
-            : problem;
+    private Problem? Shown(Problem? problem) => problem switch
+    {
+        { Code: "invalid_parameters" or "token_expired" } or { Detail: ForeignToken } when options.IsNotFoundOnly =>
+            Problem.NotFound,
+        _ => problem,
+    };
 
     // Before anything is counted: a file that is not as recorded costs nothing.
     private async Task<FileDelivery?> OpenAsync(Decision decision) => decision switch
@@ -231,7 +246,7 @@ internal sealed partial class DownloadReport(
         var attempted = new DownloadAttempted(
             id,
             ledger.NodeId,
-            http.Request.Method,
+            http.Request.Method is { Length: > LongestMethod } method ? method[..LongestMethod] : http.Request.Method,
             target.Kind,
             Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(locator))),
             decision.Report?.Id,

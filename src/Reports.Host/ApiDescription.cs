@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.OpenApi;
@@ -38,13 +39,19 @@ internal static class ApiDescription
         var text = new Lazy<Task<string>>(() => TextAsync(app.Services, CancellationToken.None));
         app.MapMethods($"/openapi/{Name}.json", Methods, async () => Results.Text(await text.Value, "application/json"))
             .ExcludeFromDescription().AllowAnonymous();
-        app.MapScalarApiReference("/reference", Reference).AllowAnonymous();
+        app.MapScalarApiReference("/reference", Reference).ExcludeFromDescription().AllowAnonymous();
     }
 
-    // It takes nothing from other hosts and tells them nothing.
-    private static void Reference(ScalarOptions page) => page
-        .WithTitle("Reports").DisableDefaultFonts().DisableTelemetry().DisableAgent().DisableMcp()
-        .HideDeveloperTools().HideClientButton().AddPreferredSecuritySchemes(["ApiKey"]);
+    // It takes nothing from other hosts and tells them nothing. Its program writes its own styles into the page.
+    private static void Reference(ScalarOptions page, HttpContext http)
+    {
+        var nonce = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        http.Response.Headers.ContentSecurityPolicy =
+            $"{RequestHeaders.Page}; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; img-src 'self' data:; " +
+            "connect-src 'self'";
+        page.WithNonce(nonce).WithTitle("Reports").DisableDefaultFonts().DisableTelemetry().DisableAgent().DisableMcp()
+            .HideDeveloperTools().HideClientButton().AddPreferredSecuritySchemes(["ApiKey"]);
+    }
 
     /// <summary>The document as it is served and committed.</summary>
     public static async Task<string> TextAsync(IServiceProvider services, CancellationToken cancellation)
@@ -65,7 +72,7 @@ internal static class ApiDescription
             Description =
                 "Finished transaction reports for merchants: list them, download them. Every address is answered " +
                 "with and without the slash at its end. An error of any kind has the body `Problem`, unless the " +
-                "request could not be understood as HTTP (400 for malformed framing, 408, 414, 431): then it has none.",
+                "request could not be understood as HTTP (400 for malformed framing, 408, 414, 431, 505): then it has none.",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
         document.Paths = AsMapped(document.Paths, context);

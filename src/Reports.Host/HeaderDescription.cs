@@ -8,26 +8,35 @@ namespace Reports.Host;
 /// </summary>
 internal static class HeaderDescription
 {
-    private static readonly (string Name, string Description, string Example)[] Common =
-    [
-        ("X-Request-Id", "The request's id: name it when you ask about an answer.", "019ab3e45c007d219f3e2b8c6d1a4e70"),
-        ("Cache-Control", "No answer may be stored.", "private, no-store"),
-        ("Vary", "The headers that an answer depends on.", "Authorization, Api-Key"),
-        ("X-Content-Type-Options", "The body is of the type it says.", "nosniff"),
-        ("Referrer-Policy", "Addresses hold tokens: none is told to another site.", "no-referrer"),
-    ];
+    private static readonly Dictionary<string, OpenApiHeader> Common = new()
+    {
+        ["X-Request-Id"] = Always(
+            "The request's id: name it when you ask about an answer.", "019ab3e45c007d219f3e2b8c6d1a4e70"),
+        ["Cache-Control"] = Always("No answer may be stored.", "private, no-store"),
+        ["Vary"] = Always("The headers that an answer depends on.", "Authorization, Api-Key"),
+        ["X-Content-Type-Options"] = Always("The body is of the type it says.", "nosniff"),
+        ["Referrer-Policy"] = Always("Addresses hold tokens: none is told to another site.", "no-referrer"),
+        ["Content-Security-Policy"] = Always("Nothing in an answer is to be run or shown.", RequestHeaders.NoPage),
+        ["Cross-Origin-Resource-Policy"] = Always("No other site may load it.", "same-origin"),
+        ["Strict-Transport-Security"] = Always("Use TLS only.", "max-age=31536000; includeSubDomains"),
+        ["RateLimit-Policy"] = Text(
+            "The quotas that the request falls under: how many (`q`) in how many seconds (`w`). Syntax of the IETF " +
+            "draft on RateLimit header fields.",
+            "\"requests\";q=90000;w=86400, \"downloads\";q=25;w=3600"),
+        ["RateLimit"] = Text(
+            "What is left of each (`r`), and after how many seconds there is more (`t`).",
+            "\"requests\";r=89412;t=86400, \"downloads\";r=24;t=3600"),
+        ["X-RateLimit-Limit"] = Number("How many the quota with the least left allows.", 25),
+        ["X-RateLimit-Remaining"] = Number("How many are left of it.", 24),
+        ["X-RateLimit-Reset"] = Number("When there is more of it, in seconds of Unix time.", 1_795_392_310),
+    };
 
     public static Task DescribeAsync(
         OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellation)
     {
-        foreach (var (name, description, example) in Common)
+        foreach (var (name, header) in Common)
         {
-            document.AddComponent<IOpenApiHeader>(name, new OpenApiHeader
-            {
-                Description = description,
-                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
-                Example = example,
-            });
+            document.AddComponent<IOpenApiHeader>(name, header);
         }
 
         var operations = document.Paths.Values.SelectMany(path => path.Operations!).ToArray();
@@ -35,7 +44,7 @@ internal static class HeaderDescription
         foreach (var response in document.Components!.Responses!.Values.Concat(inline).Cast<OpenApiResponse>())
         {
             response.Headers ??= new Dictionary<string, IOpenApiHeader>();
-            foreach (var (name, _, _) in Common)
+            foreach (var name in Common.Keys)
             {
                 response.Headers[name] = new OpenApiHeaderReference(name, document);
             }
@@ -53,6 +62,27 @@ internal static class HeaderDescription
 
         return Task.CompletedTask;
     }
+
+    private static OpenApiHeader Always(string description, string example)
+    {
+        var header = Text(description, example);
+        header.Required = true;
+        return header;
+    }
+
+    private static OpenApiHeader Text(string description, string example) => new()
+    {
+        Description = description,
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+        Example = example,
+    };
+
+    private static OpenApiHeader Number(string description, long example) => new()
+    {
+        Description = description,
+        Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "0" },
+        Example = example,
+    };
 
     private static IOpenApiResponse WithoutBody(OpenApiDocument document, IOpenApiResponse response)
     {

@@ -12,32 +12,15 @@ namespace Reports.Host;
 /// </summary>
 internal static class ProblemDescription
 {
-    private static readonly ILookup<int, Problem> Problems = Problem.All.Select(problem => problem.Code switch
-    {
-        "invalid_parameters" => problem with
-        {
-            Detail = "created_before is earlier than created_after",
-            Errors = new Dictionary<string, string[]>
-            {
-                ["created_before"] = ["must not be earlier than created_after"],
-            },
-        },
-        "forbidden" => problem with { Detail = "No permission assigned" },
-        "token_expired" => problem with { Detail = "List the report again for a new URL" },
-        "rate_limited" => problem with
-        {
-            Detail = "The quota of 25 report downloads an hour is used up; the next one is free in 1260 seconds. " +
-                "An operator of the service can raise the quota",
-            RetryAfter = 1260,
-        },
-        _ => problem,
-    }).ToLookup(problem => problem.Status);
+    private static readonly ILookup<int, Problem> Problems =
+        ProblemExamples.All.ToLookup(problem => problem.Status);
 
     public static Task DescribeAsync(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellation)
     {
         var document = context.Document!;
         document.AddComponent<IOpenApiSchema>(nameof(Problem), Schema());
+        operation.Responses!.TryAdd("413", new OpenApiResponse());
         foreach (var (status, response) in operation.Responses!.ToArray())
         {
             var problems = Problems[int.Parse(status, CultureInfo.InvariantCulture)].ToArray();
@@ -69,8 +52,7 @@ internal static class ProblemDescription
         },
     };
 
-    private static JsonNode Example(Problem problem) => JsonNode.Parse(problem.Body(
-        $"https://reports.example.com/problems/{problem.Code}", "019ab3e45c007d219f3e2b8c6d1a4e70").Span)!;
+    private static JsonNode Example(Problem problem) => JsonNode.Parse(ProblemExamples.Body(problem).Span)!;
 
     private static Dictionary<string, IOpenApiHeader> Headers(Problem problem) => problem switch
     {
@@ -106,11 +88,16 @@ internal static class ProblemDescription
     private static OpenApiSchema Schema() => Closed(
         new()
         {
-            ["type"] = Text("The URL of a page that explains the code.", "uri"),
+            ["type"] = Text(
+                "The URL of a page that explains the code; without the host when the request named none.",
+                "uri-reference"),
             ["title"] = Text("The same as `message`."),
-            ["status"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Description = "The HTTP status." },
+            ["status"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.Integer, Minimum = "400", Maximum = "599", Description = "The HTTP status.",
+            },
             ["detail"] = Text("What is wrong in this case."),
-            ["code"] = Text("The fixed word for what is wrong. There may be more of them one day."),
+            ["code"] = Text("The fixed word for what is wrong. There may be more of them one day.", pattern: "^[a-z_]+$"),
             ["message"] = Text("The code for a person."),
             ["errors"] = new OpenApiSchema
             {
@@ -131,7 +118,7 @@ internal static class ProblemDescription
                     },
                 },
                 "The same for clients that look for it here."),
-            ["request_id"] = Text("The same as the header `X-Request-Id`."),
+            ["request_id"] = Text("The same as the header `X-Request-Id`.", pattern: "^[0-9a-f]{32}$"),
         },
         "An error, in the form of RFC 9457 with the members of earlier forms beside it.",
         optional: "errors",
@@ -151,11 +138,12 @@ internal static class ProblemDescription
             AdditionalPropertiesAllowed = others is not null,
         };
 
-    private static OpenApiSchema Text(string description, string? format = null) => new()
+    private static OpenApiSchema Text(string description, string? format = null, string? pattern = null) => new()
     {
         Type = JsonSchemaType.String,
         Description = description,
         Format = format,
+        Pattern = pattern,
     };
 
     private static OpenApiSchema Messages(string? description) => new()

@@ -52,7 +52,8 @@ internal static class ReportsHost
                 options, settings, compilesHandlers || builder.Environment.IsDevelopment()),
             ExtensionDiscovery.ManualOnly);
         builder.Logging.AddSecretFilters();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.WebHost.ConfigureKestrel(ConnectionLimits.From(builder.Configuration).Configure);
+        OutermostFilter.AddTo(services, Proxies.From(builder.Configuration));
         return builder;
     }
 
@@ -69,12 +70,12 @@ internal static class ReportsHost
         // bare 500 and a download in no record. Each endpoint that asks for a caller authenticates by itself.
         ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
         app.UseRouting();
-        app.Use(RequestHeaders.Apply);
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
-        app.UseStatusCodePages(ProblemHandling.WriteBareStatus);
+        app.Use(RequestShape.Check);
         app.UseAuthorization();
         app.MapCarter();
         app.MapHealth();
+        app.MapProblemPages();
         app.MapApiDescription();
 
         // Otherwise the endpoints would be known from the start of the server on: too late for commands.

@@ -81,7 +81,7 @@ internal sealed record Settings(
         : bool.TryParse(text, out var flag) ? flag
         : throw new SettingException($"{section.Path}:{name}", "must be true or false");
 
-    private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
+    internal static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
     {
         if (section[name] is not { } text)
         {

@@ -88,14 +88,29 @@ public sealed class PlatformTests(ReportsApp app)
             .SelectMany(path => path.Value.EnumerateObject().Select(o => $"{o.Name.ToUpperInvariant()} {path.Name}"))
             .Order().ToArray();
 
-        var mapped = app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null
-                && !e.RoutePattern.RawText!.StartsWith("/reference", StringComparison.Ordinal))
+        described.ShouldBe(Mapped(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null));
+    }
+
+    // Pages for people, the description itself, and the methods that a download refuses by itself.
+    [Fact]
+    public void no_other_endpoint_hides_from_the_description() =>
+        Mapped(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is not null).ShouldBe(
+            ((string[])
+            [
+                "GET /openapi/v1.json", "HEAD /openapi/v1.json", "GET /problems/", "HEAD /problems/",
+                "GET /problems/{code}/", "HEAD /problems/{code}/",
+                "any method /api/v1/reports/files/{token}/download/",
+                "any method /b/api/v1/reports/files/{token}/download/",
+                .. Mapped(e => e.RoutePattern.RawText!.StartsWith("/reference", StringComparison.Ordinal)),
+            ]).Order());
+
+    private string[] Mapped(Func<RouteEndpoint, bool> which) =>
+    [
+        .. app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Where(which)
             .SelectMany(e => (e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["any method"])
                 .Select(method => $"{method} {e.RoutePattern.RawText}"))
-            .Order().ToArray();
-        described.ShouldBe(mapped);
-    }
+            .Order(),
+    ];
 
     [Fact]
     public async Task every_part_of_the_host_can_be_built_and_none_outlives_its_scope()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Reports.BuildingBlocks;
 using Shouldly;
 
 namespace Reports.ApiTests;
@@ -10,10 +11,25 @@ internal static class Problems
         HttpResponseMessage response, string code, string message, string errorType)
     {
         response.Content.Headers.ContentType!.MediaType.ShouldBe("application/problem+json");
-        var problem = await TestMerchant.JsonAsync(response);
+        return await CheckAsync(
+            await response.Content.ReadAsStringAsync(),
+            (int)response.StatusCode,
+            response.Headers.GetValues("X-Request-Id").Single(),
+            code,
+            message,
+            errorType);
+    }
+
+    /// <summary>Checks that a body is the one of a problem, whatever answered it.</summary>
+    public static async Task<JsonElement> CheckAsync(
+        string body, int status, string requestId, string code, string message, string errorType)
+    {
+        await JsonSchemas.ShouldBeProblemAsync(body);
+        using var document = JsonDocument.Parse(body);
+        var problem = document.RootElement.Clone();
         problem.GetProperty("type").GetString().ShouldEndWith($"/problems/{code}");
         problem.GetProperty("title").GetString().ShouldBe(message);
-        problem.GetProperty("status").GetInt32().ShouldBe((int)response.StatusCode);
+        problem.GetProperty("status").GetInt32().ShouldBe(status);
         problem.GetProperty("detail").GetString().ShouldNotBeNullOrEmpty();
         problem.GetProperty("code").GetString().ShouldBe(code);
         problem.GetProperty("message").GetString().ShouldBe(message);
@@ -21,10 +37,21 @@ internal static class Problems
         error.GetProperty("type").GetString().ShouldBe(errorType);
         error.GetProperty("code").GetString().ShouldBe(code);
         error.GetProperty("message").GetString().ShouldBe(message);
-        error.TryGetProperty("field", out _).ShouldBeTrue();
-        problem.GetProperty("request_id").GetString().ShouldBe(response.Headers.GetValues("X-Request-Id").Single());
+        problem.GetProperty("request_id").GetString().ShouldBe(requestId);
+        if (problem.TryGetProperty("errors", out var errors))
+        {
+            error.GetProperty("field").GetString().ShouldBe(errors.EnumerateObject().First().Name);
+        }
+        else
+        {
+            error.GetProperty("field").ValueKind.ShouldBe(JsonValueKind.Null);
+        }
+
         return problem;
     }
+
+    public static Task<JsonElement> ReadAsync(HttpResponseMessage response, Problem problem) =>
+        ReadAsync(response, problem.Code, problem.Message, problem.ErrorType);
 
     public static Task<JsonElement> UnauthorizedAsync(HttpResponseMessage response) =>
         ReadAsync(response, "unauthorized", "Invalid/missing auth", "authentication_error");
