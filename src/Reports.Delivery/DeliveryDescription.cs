@@ -15,7 +15,7 @@ namespace Reports.Delivery;
 internal static class DeliveryDescription
 {
     private const string DownloadId = "Download-Id";
-    private static readonly int[] ListErrors = [400, 401, 403, 405, 500, 503];
+    private static readonly int[] ListErrors = [400, 401, 403, 405, 429, 500, 503];
     private static readonly int[] DownloadErrors = [400, 401, 403, 404, 405, 410, 500, 503];
 
     /// <summary>Describes the list at one of its addresses.</summary>

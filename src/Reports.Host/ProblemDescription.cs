@@ -28,6 +28,12 @@ internal static class ProblemDescription
         Problem.MethodNotAllowed,
         Problem.TokenExpired with { Detail = "List the report again for a new URL" },
         Problem.ContentExpired,
+        Problem.RateLimited with
+        {
+            Detail = "The quota of 90000 requests a day is used up; the next day begins at 00:00 UTC, " +
+                "in 1260 seconds. An operator of the service can raise the quota",
+            RetryAfter = 1260,
+        },
         Problem.InternalError,
         Problem.Unavailable,
     }.ToLookup(problem => problem.Status);
