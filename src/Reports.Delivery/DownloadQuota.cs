@@ -108,7 +108,7 @@ internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions o
     /// <summary>Gives back what had to wait.</summary>
     public async Task RefundPostponedAsync(CancellationToken cancellation)
     {
-        // Only what waits now: an attempt that fails meanwhile may still be on its way to the database.
+        // What fails again goes back into the queue, so only as many as there are now.
         var attempts = new List<Guid>(_refunds.Count);
         for (var waiting = _refunds.Count; waiting > 0 && _refunds.TryDequeue(out var attempt); waiting--)
         {
@@ -187,9 +187,10 @@ internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions o
         }
     }
 
-    // Written as PostgreSQL gives it back, since code and database are compared as text. It is volatile, so each
-    // statement after the lock sees what was committed before the lock was granted. The reset is when the number left
-    // rises next: with nothing left and a quota that was lowered, not every use that leaves the window frees one.
+    // The head is written as PostgreSQL gives it back, since code and database are compared as text. The function is
+    // volatile: each statement after the lock sees what was committed before the lock was granted. The lock's first
+    // number ("QUOT") sets it apart from others'. The reset is when the number left rises next: below a quota that was
+    // lowered, not every use that leaves the window frees one.
     private const string Definition =
         """
         CREATE OR REPLACE FUNCTION reports.take_download(p_principal integer, p_merchant uuid, p_report uuid, p_attempt uuid, p_is_costing boolean, p_is_continuation boolean, p_quota integer, p_window interval)
@@ -205,7 +206,9 @@ internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions o
                 perform pg_advisory_xact_lock(1364545364, p_principal);
             end if;
             v_since := clock_timestamp() - p_window;
-            select count(*), coalesce(bool_or(u.attempt_id = p_attempt), false), coalesce(bool_or(u.report_id = p_report), false)
+            select count(*),
+                   coalesce(bool_or(u.attempt_id = p_attempt), false),
+                   coalesce(bool_or(u.report_id = p_report), false)
             into v_used, is_counted, v_is_known
             from reports.download_quota_uses u
             where u.principal_number = p_principal and u.counted_at > v_since;

@@ -72,6 +72,6 @@ internal sealed partial class QuotaNode(
     }
 
     [LoggerMessage(
-        LogLevel.Error, "The counts of requests could not be exchanged with the other nodes; they are kept, and tried again")]
+        LogLevel.Error, "The counts of quotas could not be written and read; they are kept, and it is tried again")]
     private static partial void RoundFailed(ILogger log, Exception cause);
 }

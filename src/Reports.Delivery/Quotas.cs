@@ -8,7 +8,7 @@ using Reports.BuildingBlocks;
 
 namespace Reports.Delivery;
 
-/// <summary>What both quotas have in common: the answer when nothing is left, and endpoints whose requests count.</summary>
+/// <summary>The answer when nothing is left of a quota, and endpoints whose requests count.</summary>
 internal static class Quotas
 {
     /// <summary>The refusal of whoever has nothing left of a quota.</summary>
@@ -26,7 +26,7 @@ internal static class Quotas
         };
     }
 
-    /// <summary>Counts every request to an endpoint that authorisation lets pass, and refuses it when none is left.</summary>
+    /// <summary>Counts every request that authorisation lets pass, and refuses it when none is left.</summary>
     public static RouteHandlerBuilder CountRequests(this RouteHandlerBuilder endpoint) =>
         endpoint.AddEndpointFilter<RequestQuotaFilter>().WithMetadata(CountedRequests.Instance);
 }
@@ -64,7 +64,10 @@ internal sealed class ForbiddenQuotaNote(RequestQuota quota) : IAuthorizationMid
     private readonly AuthorizationMiddlewareResultHandler _standard = new();
 
     public async Task HandleAsync(
-        RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+        RequestDelegate next,
+        HttpContext context,
+        AuthorizationPolicy policy,
+        PolicyAuthorizationResult authorizeResult)
     {
         var isCounted = context.GetEndpoint()?.Metadata.GetMetadata<CountedRequests>() is not null;
         if (isCounted
