@@ -18,7 +18,7 @@ internal static class ProblemPages
         """
         :root{color-scheme:light dark}
         body{max-width:44rem;margin:0 auto;padding:1.5rem 1rem 3rem;font:1rem/1.6 system-ui,sans-serif}
-        body{overflow-wrap:anywhere}
+        body{overflow-wrap:break-word}
         h1{font-size:1.6rem;line-height:1.25;margin:1.5rem 0 .25rem}
         h2{font-size:1.1rem;margin:2rem 0 .25rem}
         p{margin:.5rem 0}
