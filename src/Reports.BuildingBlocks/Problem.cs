@@ -133,8 +133,8 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         var request = http.Request;
         var most = http.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize;
 
-        // With both fields, a proxy in front may have gone by the other one (RFC 9112 section 6.3). The server has given
-        // the length another name by now.
+        // With both fields, a proxy in front may have gone by the other one (RFC 9112 section 6.3). The server has
+        // given the length another name by now.
         var problem = request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length")
             ? InvalidParameters with { Detail = "Content-Length and Transfer-Encoding contradict each other" }
             : request.ContentLength > most ? PayloadTooLarge : null;

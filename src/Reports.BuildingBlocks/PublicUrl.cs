@@ -15,6 +15,7 @@ public sealed class PublicUrl(string? configured)
     public string For(HttpRequest request, string path)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return (_configured ?? (request.Host.HasValue ? $"{request.Scheme}://{request.Host.ToUriComponent()}" : "")) + path;
+        var own = request.Host.HasValue ? $"{request.Scheme}://{request.Host.ToUriComponent()}" : "";
+        return (_configured ?? own) + path;
     }
 }

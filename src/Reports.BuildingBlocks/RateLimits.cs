@@ -21,8 +21,8 @@ public sealed record RateLimit(RateLimitPolicy Policy, long Remaining, TimeSpan 
 
 /// <summary>
 /// The header fields that tell a caller what is left: <c>RateLimit-Policy</c> and <c>RateLimit</c> in the syntax of
-/// draft-ietf-httpapi-ratelimit-headers-10, and the older <c>X-RateLimit-…</c>. The draft is not final: its syntax stands
-/// here and nowhere else.
+/// draft-ietf-httpapi-ratelimit-headers-10, and the older <c>X-RateLimit-…</c>. The draft is not final: its syntax
+/// stands here and nowhere else.
 /// </summary>
 public static class RateLimits
 {

@@ -72,7 +72,8 @@ internal static class ApiDescription
             Description =
                 "Finished transaction reports for merchants: list them, download them. Every address is answered " +
                 "with and without the slash at its end. An error of any kind has the body `Problem`, unless the " +
-                "request could not be understood as HTTP (400 for malformed framing, 408, 414, 431, 505): then it has none.",
+                "request could not be understood as HTTP (400 for malformed framing, 405, 408, 414, 431, 505): then " +
+                "it has none.",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
         document.Paths = AsMapped(document.Paths, context);

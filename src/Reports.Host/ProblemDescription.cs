@@ -97,7 +97,8 @@ internal static class ProblemDescription
                 Type = JsonSchemaType.Integer, Minimum = "400", Maximum = "599", Description = "The HTTP status.",
             },
             ["detail"] = Text("What is wrong in this case."),
-            ["code"] = Text("The fixed word for what is wrong. There may be more of them one day.", pattern: "^[a-z_]+$"),
+            ["code"] = Text(
+                "The fixed word for what is wrong. There may be more of them one day.", pattern: "^[a-z_]+$"),
             ["message"] = Text("The code for a person."),
             ["errors"] = new OpenApiSchema
             {

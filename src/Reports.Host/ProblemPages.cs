@@ -17,13 +17,15 @@ internal static class ProblemPages
     private const string Style =
         """
         :root{color-scheme:light dark}
-        body{max-width:44rem;margin:0 auto;padding:1.5rem 1rem 3rem;font:1rem/1.6 system-ui,sans-serif;overflow-wrap:anywhere}
+        body{max-width:44rem;margin:0 auto;padding:1.5rem 1rem 3rem;font:1rem/1.6 system-ui,sans-serif}
+        body{overflow-wrap:break-word}
         h1{font-size:1.6rem;line-height:1.25;margin:1.5rem 0 .25rem}
         h2{font-size:1.1rem;margin:2rem 0 .25rem}
         p{margin:.5rem 0}
         .status{margin:0;opacity:.75}
         code,pre{font:.875rem/1.5 ui-monospace,monospace}
-        pre{padding:1rem;overflow-x:auto;border:1px solid #8886;border-radius:.5rem;background:#8881;overflow-wrap:normal}
+        pre{padding:1rem;overflow-x:auto;overflow-wrap:normal}
+        pre{border:1px solid #8886;border-radius:.5rem;background:#8881}
         table{border-collapse:collapse;width:100%}
         th,td{padding:.4rem .75rem .4rem 0;border-bottom:1px solid #8884;text-align:left;vertical-align:top}
         """;
@@ -34,8 +36,10 @@ internal static class ProblemPages
         WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    private static readonly string Policy =
-        $"{RequestHeaders.Page}; style-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Style)))}'";
+    private static readonly string StyleHash =
+        Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Style)));
+
+    private static readonly string Policy = $"{RequestHeaders.Page}; style-src 'sha256-{StyleHash}'";
 
     private static readonly Dictionary<string, string> Pages =
         ProblemExamples.All.ToDictionary(problem => problem.Code, Page, StringComparer.Ordinal);
@@ -52,9 +56,9 @@ internal static class ProblemPages
         {string.Join('\n', ProblemExamples.All.Select(Row))}
         </tbody>
         </table>
-        <p>Without a body, because it is refused before the service sees it: 400 for what is not HTTP, 408 for what comes
-        too slowly, 414 for a request line above 8 KiB, 431 for headers above 16 KiB or more than 100 of them, 505 for
-        another version of HTTP.</p>
+        <p>Without a body, because it is refused before the service sees it: 400 for what is not HTTP, 408 for what
+        comes too slowly, 414 for a request line above 8 KiB, 431 for headers above 16 KiB or more than 100 of them, 505
+        for another version of HTTP.</p>
         """);
 
     public static void MapProblemPages(this WebApplication app)
@@ -80,18 +84,20 @@ internal static class ProblemPages
     private static string Page(Problem problem)
     {
         var (meaning, remedy) = Explain(problem.Code);
+        var status = $"{problem.Status} {ReasonPhrases.GetReasonPhrase(problem.Status)}";
+        var example = JsonNode.Parse(ProblemExamples.Body(problem).Span)!.ToJsonString(Indented);
         return Html(
             $"{problem.Code}: {problem.Message}",
             $"""
             <p><a href="/problems/">All problems</a></p>
             <h1>{WebUtility.HtmlEncode(problem.Message)}</h1>
-            <p class="status"><code>{problem.Code}</code> · HTTP {problem.Status} {ReasonPhrases.GetReasonPhrase(problem.Status)}</p>
+            <p class="status"><code>{problem.Code}</code> · HTTP {status}</p>
             <h2>What it means</h2>
             <p>{meaning}</p>
             <h2>What to do</h2>
             <p>{remedy}</p>
             <h2>Example</h2>
-            <pre>{WebUtility.HtmlEncode(JsonNode.Parse(ProblemExamples.Body(problem).Span)!.ToJsonString(Indented))}</pre>
+            <pre>{WebUtility.HtmlEncode(example)}</pre>
             <p>When you ask about an answer, name its <code>request_id</code>. It stands in the header
             <code>X-Request-Id</code> too.</p>
             """);
@@ -199,7 +205,9 @@ internal static class ProblemPages
             before it, or for the whole file.
             """),
         "unprocessable" => (
-            "The body can be read, but what it asks cannot be done, or its idempotency key stood for another body before.",
+            """
+            The body can be read, but what it asks cannot be done, or its idempotency key stood for another body before.
+            """,
             "Read <code>detail</code>. Use a new idempotency key for a new request."),
         "precondition_required" => (
             "This address changes something only for those who say which version they know.",

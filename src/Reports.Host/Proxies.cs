@@ -20,7 +20,8 @@ internal sealed record Proxies(IReadOnlyList<IPAddress> Addresses, IReadOnlyList
         if (string.Equals(configuration[TrustEverybody], "true", StringComparison.OrdinalIgnoreCase))
         {
             throw new SettingException(
-                TrustEverybody, "would believe anybody: name the proxies in Reports:ForwardedHeaders:KnownProxies instead");
+                TrustEverybody,
+                "would believe anybody: name the proxies in Reports:ForwardedHeaders:KnownProxies instead");
         }
 
         var section = configuration.GetSection("Reports:ForwardedHeaders");

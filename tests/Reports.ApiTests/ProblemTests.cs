@@ -84,7 +84,7 @@ public sealed class ProblemTests(ReportsApp app)
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task every_exception_ends_in_a_problem_that_tells_nothing_of_it(Exception fault, string code, int status)
+    public async Task every_exception_ends_in_a_problem_that_hides_it(Exception fault, string code, int status)
     {
         var handling = new ProblemHandling(NullLogger<ProblemHandling>.Instance);
 

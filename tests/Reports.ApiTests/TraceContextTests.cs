@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Reports.ApiTests;
 
-/// <summary>What a caller may say about the trace that a request belongs to (W3C Trace Context), and what not.</summary>
+/// <summary>What a caller may say of the trace that a request belongs to (W3C Trace Context), and what not.</summary>
 public sealed class TraceContextTests(ReportsApp app)
 {
     private const string Trace = "0af7651916cd43dd8448eb211c80319c";
