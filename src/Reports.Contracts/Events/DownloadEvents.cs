@@ -13,6 +13,28 @@ public enum LocatorKind
     EncryptedId,
 }
 
+/// <summary>
+/// What the conditional and range fields of a request select of a file that the caller may have (RFC 9110 sections 13
+/// and 14).
+/// </summary>
+public enum DownloadSelection
+{
+    /// <summary>The whole file (200).</summary>
+    Full,
+
+    /// <summary>One range of its bytes (206).</summary>
+    Partial,
+
+    /// <summary>Nothing: the caller holds the file already (304).</summary>
+    NotModified,
+
+    /// <summary>Nothing: the file is not the one that the caller insists on (412).</summary>
+    PreconditionFailed,
+
+    /// <summary>Nothing: the asked range has no byte in common with the file (416).</summary>
+    RangeNotSatisfiable,
+}
+
 /// <summary>What the decision about a download was made from, so that it can be made again at a replay.</summary>
 /// <param name="PolicyVersion">The version of the rules that were applied.</param>
 /// <param name="TokenExpiresAt">The expiry sealed in the token, if it could be opened.</param>
