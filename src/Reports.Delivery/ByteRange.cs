@@ -53,8 +53,7 @@ internal static class ByteRange
     private static Selection Resolve(ReadOnlySpan<char> range, long length)
     {
         var dash = range.IndexOf('-');
-        if (dash < 0 || range.Length == 1 || range[..dash].ContainsAnyExceptInRange('0', '9')
-            || range[(dash + 1)..].ContainsAnyExceptInRange('0', '9'))
+        if (dash < 0 || range.Length == 1 || !AreDigits(range[..dash]) || !AreDigits(range[(dash + 1)..]))
         {
             return Selection.Whole(length);
         }
@@ -72,6 +71,19 @@ internal static class ByteRange
         return start < length
             ? new Selection(DownloadSelection.Partial, start, end)
             : Selection.Nothing(DownloadSelection.RangeNotSatisfiable);
+    }
+
+    private static bool AreDigits(ReadOnlySpan<char> text)
+    {
+        foreach (var c in text)
+        {
+            if (!char.IsAsciiDigit(c))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     // Numbers without leading zeros, of any length: those too that no integer type holds.

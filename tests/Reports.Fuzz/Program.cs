@@ -34,12 +34,8 @@ switch (args)
     case ["try", var name, var file]:
         using (var stream = File.OpenRead(file))
         {
-            var input = Input(stream);
-            Console.WriteLine(JsonSerializer.Serialize(input));
-            Console.WriteLine(FuzzTargets.Named(name).Accepts(input) ? "accepted" : "refused");
+            return Try(FuzzTargets.Named(name), Input(stream), "The input") ? 0 : 1;
         }
-
-        return 0;
 
     default:
         Console.Error.WriteLine("See build/fuzz: it is what calls this.");
@@ -68,22 +64,30 @@ static void WriteCorpus(FuzzTarget target, string directory)
 
 static int Blind(FuzzTarget target, double seconds, int seed)
 {
-    var (mutations, start, tried, accepted) = (new Mutations(target, seed), Stopwatch.GetTimestamp(), 0L, 0L);
+    var (mutations, start, tried) = (new Mutations(target, seed), Stopwatch.GetTimestamp(), 0L);
     while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds)
     {
-        var text = mutations.Next();
         tried++;
-        try
+        if (!Try(target, mutations.Next(), $"Seed {seed}, input {tried}"))
         {
-            accepted += target.Accepts(text) ? 1 : 0;
-        }
-        catch (Exception e)
-        {
-            Console.WriteLine($"Seed {seed}, input {tried}: {JsonSerializer.Serialize(text)}\n{e}");
             return 1;
         }
     }
 
-    Console.WriteLine($"{target.Name}: {tried} inputs, {accepted} accepted, nothing found; seed {seed}.");
+    Console.WriteLine($"{target.Name}: {tried} inputs, nothing found; seed {seed}.");
     return 0;
+}
+
+static bool Try(FuzzTarget target, string input, string name)
+{
+    try
+    {
+        target.Accepts(input);
+        return true;
+    }
+    catch (Exception e)
+    {
+        Console.WriteLine($"{name} {JsonSerializer.Serialize(input)}: {e}");
+        return false;
+    }
 }
