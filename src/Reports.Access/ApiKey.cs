@@ -30,6 +30,7 @@ internal sealed record ApiKey(string KeyId, string Text)
     {
         var parts = text.Split('_', 6);
         var isShaped = parts is ["rk", "live" or "test", _, _, _]
+            && parts.All(part => part.All(char.IsAsciiLetterOrDigit))
             && (parts[2].Length, parts[3].Length, parts[4].Length) == (KeyIdLength, SecretLength, ChecksumLength);
         return isShaped && Checksum(text[..text.LastIndexOf('_')]) == parts[4] ? new ApiKey(parts[2], text) : null;
     }

@@ -5,7 +5,9 @@ using Reports.Contracts.Events;
 
 namespace Reports.Delivery;
 
-/// <summary>A single byte range (RFC 9110 section 14.1.2); a Range field that asks for anything else is ignored.</summary>
+/// <summary>
+/// A single byte range (RFC 9110 section 14.1.2); a Range field that asks for anything else is ignored.
+/// </summary>
 internal static class ByteRange
 {
     private const string Unit = "bytes=";
@@ -27,8 +29,8 @@ internal static class ByteRange
             : Selection.Whole(length);
     }
 
-    // The one range of a set; empty when there is none or more than one. Empty elements do not count, and whitespace may
-    // surround a comma, but not follow the equals sign (section 5.6.1.2).
+    // The one range of a set; empty when there is none or more than one. Empty elements do not count, and whitespace
+    // may surround a comma, but not follow the equals sign (section 5.6.1.2).
     private static ReadOnlySpan<char> OnlyOne(ReadOnlySpan<char> set)
     {
         ReadOnlySpan<char> only = [];
@@ -51,8 +53,7 @@ internal static class ByteRange
     private static Selection Resolve(ReadOnlySpan<char> range, long length)
     {
         var dash = range.IndexOf('-');
-        if (dash < 0 || range.Length == 1 || range[..dash].ContainsAnyExceptInRange('0', '9')
-            || range[(dash + 1)..].ContainsAnyExceptInRange('0', '9'))
+        if (dash < 0 || range.Length == 1 || !AreDigits(range[..dash]) || !AreDigits(range[(dash + 1)..]))
         {
             return Selection.Whole(length);
         }
@@ -70,6 +71,19 @@ internal static class ByteRange
         return start < length
             ? new Selection(DownloadSelection.Partial, start, end)
             : Selection.Nothing(DownloadSelection.RangeNotSatisfiable);
+    }
+
+    private static bool AreDigits(ReadOnlySpan<char> text)
+    {
+        foreach (var c in text)
+        {
+            if (!char.IsAsciiDigit(c))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     // Numbers without leading zeros, of any length: those too that no integer type holds.

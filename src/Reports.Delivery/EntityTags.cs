@@ -69,8 +69,12 @@ internal static class EntityTags
     // as obs-text; spaces and controls are not allowed, not even within the quotes.
     private static ReadOnlySpan<char> Opaque(ReadOnlySpan<char> list)
     {
-        var length = list is ['"', ..] ? list[1..].IndexOf('"') : -1;
-        var text = length < 0 ? [] : list.Slice(1, length);
-        return length < 0 || text.ContainsAnyInRange('\0', ' ') || text.Contains('\x7f') ? [] : list[..(length + 2)];
+        var end = list is ['"', ..] ? 1 : list.Length;
+        while (end < list.Length && list[end] is > ' ' and not '"' and not '\x7f')
+        {
+            end++;
+        }
+
+        return end < list.Length && list[end] == '"' ? list[..(end + 1)] : [];
     }
 }

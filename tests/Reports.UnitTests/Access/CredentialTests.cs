@@ -32,6 +32,11 @@ public sealed class CredentialTests
         }
     }
 
+    [Theory]
+    [InlineData("rk_test_abcdefghi%_0000000000000000000000000000000000000000000_39Vuhj")]
+    [InlineData("rk_test_abcdefghij_000000000000000000000%000000000000000000000_1vtNmZ")]
+    public void a_true_checksum_over_other_characters_makes_no_key(string text) => ApiKey.Parse(text).ShouldBeNull();
+
     [Fact]
     public void a_key_is_verified_under_the_pepper_it_was_hashed_with()
     {
