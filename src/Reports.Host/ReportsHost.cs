@@ -29,7 +29,7 @@ internal static class ReportsHost
         services.AddScoped<Microsoft.AspNetCore.Authorization.IAuthorizationHandler, PermissionHandler>();
 
         services.AddEventStore(settings);
-        services.AddAccess();
+        services.AddAccess(settings.Access);
         services.AddLifecycle();
         DeliveryModule.AddDelivery(services, new Delivery.DeliveryOptions(settings.TokenLifetime, settings.NodeLease));
         services.AddReferenceGenerator(settings.Database);

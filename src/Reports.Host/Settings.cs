@@ -1,4 +1,5 @@
 using System.Globalization;
+using Reports.Access;
 using Reports.BuildingBlocks;
 
 namespace Reports.Host;
@@ -16,6 +17,7 @@ internal sealed record Settings(
     TimeSpan NodeLease,
     TimeSpan ShutdownTimeout,
     bool IsSoloNode,
+    AccessOptions Access,
     string? ReadyFile)
 {
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
@@ -32,6 +34,7 @@ internal sealed record Settings(
             Positive(reports, "Nodes:Lease", TimeSpan.FromSeconds(15)),
             Positive(reports, "Nodes:ShutdownTimeout", TimeSpan.FromSeconds(30)),
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
+            ReadAccess(reports.GetSection("Quotas:FailedAuthentication")),
             reports["ReadyFile"]);
     }
 
@@ -59,6 +62,12 @@ internal sealed record Settings(
         }
     }
 
+    private static AccessOptions ReadAccess(IConfigurationSection section) => new(
+        Positive(section, "PerAddress", 200),
+        Positive(section, "PerIdentity", 200),
+        Positive(section, "PerAddressAndIdentity", 20),
+        Positive(section, "Window", TimeSpan.FromMinutes(5)));
+
     private static byte[]? TryBase64(string? text)
     {
         var bytes = new byte[text?.Length ?? 0];
@@ -69,6 +78,18 @@ internal sealed record Settings(
         section[name] is { Length: > 0 } value
             ? value
             : throw new SettingException($"{section.Path}:{name}", "is missing");
+
+    private static int Positive(IConfigurationSection section, string name, int standard)
+    {
+        if (section[name] is not { } text)
+        {
+            return standard;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? number
+            : throw new SettingException($"{section.Path}:{name}", "must be a whole number above zero");
+    }
 
     private static TimeSpan Positive(IConfigurationSection section, string name, TimeSpan standard)
     {
