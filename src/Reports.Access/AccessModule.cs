@@ -11,17 +11,37 @@ using Weasel.Postgresql;
 
 namespace Reports.Access;
 
+/// <summary>
+/// The settings of authentication: how many attempts may fail in a window, on each node by itself. A window begins with
+/// the first failure.
+/// </summary>
+/// <param name="FailuresPerAddress">Of one source address; of IPv6 its first 64 bits.</param>
+/// <param name="FailuresPerIdentity">For one claimed identity (a user name or a key id), wherever from.</param>
+/// <param name="FailuresPerAddressAndIdentity">Of one source address for one claimed identity.</param>
+/// <param name="FailureWindow">How long a window is; whole seconds.</param>
+public sealed record AccessOptions(
+    int FailuresPerAddress, int FailuresPerIdentity, int FailuresPerAddressAndIdentity, TimeSpan FailureWindow);
+
 /// <summary>Merchants, API keys, users, permissions, authentication.</summary>
 public static class AccessModule
 {
     /// <summary>Adds what the module needs, and the authentication and authorisation of every endpoint.</summary>
     /// <param name="services">The services of the host.</param>
+    /// <param name="options">The settings.</param>
     /// <returns>The same services.</returns>
-    public static IServiceCollection AddAccess(this IServiceCollection services)
+    public static IServiceCollection AddAccess(this IServiceCollection services, AccessOptions options)
     {
+        services.AddSingleton(options);
         services.AddSingleton<SecretStore>();
         services.AddSingleton<ApiKeyHasher>();
         services.AddSingleton<PrincipalNumbers>();
+        services.AddSingleton<Merchants>();
+        services.AddSingleton<CredentialCache>();
+        services.AddSingleton<PasswordCache>();
+        services.AddSingleton<FailureBudgets>();
+        services.AddSingleton<CredentialVerification>();
+        services.AddHostedService<EpochPolling>();
+        services.AddScoped<AccessStreams>();
         services.AddScoped<CurrentCaller>();
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining(typeof(AccessModule)));
         services.AddValidatorsFromAssemblyContaining(
@@ -40,35 +60,22 @@ public static class AccessModule
     /// <param name="options">The options of the store.</param>
     public static void Configure(StoreOptions options)
     {
+        options.Projections.Add(new MerchantFold(), ProjectionLifecycle.Live);
+        options.Projections.Add(new CredentialFold(), ProjectionLifecycle.Live);
+        options.Projections.Add(new UserFold(), ProjectionLifecycle.Live);
         options.Projections.Add(new AccessProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(SecretStore.Table());
         options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.principal_number"));
     }
 }
 
-/// <summary>Stream type of a merchant.</summary>
-internal sealed class MerchantStream;
-
-/// <summary>Stream type of a credential.</summary>
-internal sealed class CredentialStream;
-
-/// <summary>Stream type of a user.</summary>
-internal sealed class UserStream;
-
 /// <summary>Gives principals their numbers: 20 bits, because that is what a download token has room for.</summary>
 internal sealed class PrincipalNumbers(NpgsqlDataSource database)
 {
-    /// <exception cref="ProblemException">There is no such merchant.</exception>
-    public async Task<int> NextAsync(Guid? merchant, CancellationToken cancellation)
+    public async Task<int> NextAsync(CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(
-            """
-            select nextval('reports.principal_number')
-            where $1 = '' or exists (select from reports.access_merchants where merchant_id::text = $1)
-            """);
-        command.Parameters.AddWithValue(merchant?.ToString() ?? "");
-        var number = (long)(await command.ExecuteScalarAsync(cancellation)
-            ?? throw new ProblemException(Problem.NotFound with { Detail = $"There is no merchant {merchant}." }));
+        await using var command = database.CreateCommand("select nextval('reports.principal_number')");
+        var number = (long)(await command.ExecuteScalarAsync(cancellation))!;
         return number < 1 << 20
             ? (int)number
             : throw new InvalidOperationException("All 1,048,575 principal numbers are used up.");

@@ -12,8 +12,9 @@ namespace Reports.Access;
 /// </summary>
 internal sealed record ApiKey(string KeyId, string Text)
 {
+    public const int KeyIdLength = 10;
+
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    private const int KeyIdLength = 10;
     private const int SecretLength = 43;
     private const int ChecksumLength = 6;
 

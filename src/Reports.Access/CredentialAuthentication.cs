@@ -3,6 +3,7 @@ using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Reports.BuildingBlocks;
@@ -10,15 +11,14 @@ using Reports.BuildingBlocks;
 namespace Reports.Access;
 
 /// <summary>
-/// Tells who is calling, from an API key or Basic credentials. Whatever is wrong with them, the answer and its time
-/// are the same: an unknown key or user is checked against a hash that nothing has.
+/// Tells who is calling, from an API key or Basic credentials. Whatever is wrong with them, the answer is the same,
+/// unless too much was wrong lately.
 /// </summary>
 internal sealed class CredentialAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options,
     ILoggerFactory logger,
     UrlEncoder encoder,
-    SecretStore secrets,
-    ApiKeyHasher hasher,
+    CredentialVerification verification,
     CurrentCaller current) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     private static readonly string[] Challenges =
@@ -26,49 +26,39 @@ internal sealed class CredentialAuthentication(
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var stored = PresentedCredential.From(Request.Headers) switch
+        var address = Context.Connection.RemoteIpAddress;
+        var verdict = await verification.VerifyAsync(PresentedCredential.From(Request.Headers), address);
+        current.Caller = verdict.Caller;
+        current.Refusal = verdict.Refusal;
+        if (verdict.Caller is null)
         {
-            PresentedCredential.Key key => await VerifyAsync(key),
-            PresentedCredential.Basic basic => await VerifyAsync(basic),
-            _ => null,
-        };
+            foreach (var limit in new[] { verification.Left(address), verdict.Exhausted }.OfType<RateLimit>())
+            {
+                RateLimits.Note(Context, limit);
+            }
 
-        if (stored is null || stored.ExpiresAt <= TimeProvider.GetUtcNow())
-        {
             return AuthenticateResult.Fail("No valid credential.");
         }
 
-        current.Caller = stored.Caller;
         var identity = new ClaimsIdentity(
-            [new Claim(ClaimTypes.NameIdentifier, stored.Caller.Actor.Id)], PermissionRequirement.Scheme);
+            [new Claim(ClaimTypes.NameIdentifier, verdict.Caller.Actor.Id)], PermissionRequirement.Scheme);
         return AuthenticateResult.Success(
             new AuthenticationTicket(new ClaimsPrincipal(identity), PermissionRequirement.Scheme));
     }
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
-        Response.Headers.WWWAuthenticate = Challenges;
-        return Problem.Unauthorized.WriteAsync(Context);
+        var refusal = current.Refusal ?? Problem.Unauthorized;
+        if (refusal.Status == StatusCodes.Status401Unauthorized)
+        {
+            Response.Headers.WWWAuthenticate = Challenges;
+        }
+
+        return refusal.WriteAsync(Context);
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         (Problem.Forbidden with { Detail = "No permission assigned" }).WriteAsync(Context);
-
-    private async Task<StoredCredential?> VerifyAsync(PresentedCredential.Key presented)
-    {
-        // What is no key of ours is looked up too, so that it takes as long; no key id is empty.
-        var key = ApiKey.Parse(presented.Text);
-        var stored = await secrets.FindAsync(SecretStore.ApiKeys, key?.KeyId ?? "", CancellationToken.None);
-        var matches = hasher.Verify(key, stored?.Verifier);
-        return matches ? stored : null;
-    }
-
-    private async Task<StoredCredential?> VerifyAsync(PresentedCredential.Basic presented)
-    {
-        var stored = await secrets.FindAsync(SecretStore.Users, presented.UserName, CancellationToken.None);
-        var matches = await PasswordHash.VerifyAsync(presented.Password, stored?.Verifier ?? PasswordHash.Dummy);
-        return matches ? stored : null;
-    }
 }
 
 /// <summary>

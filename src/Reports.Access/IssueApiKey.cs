@@ -38,27 +38,39 @@ public static class IssueApiKey
         CurrentCaller current,
         ApiKeyHasher hasher,
         PrincipalNumbers numbers,
+        Merchants merchants,
         TimeProvider clock) : IRequestHandler<Command, Issued>
     {
         public async Task<Issued> Handle(Command command, CancellationToken cancellationToken)
         {
+            await merchants.RequireActiveAsync(current.Required.Tenant, cancellationToken);
             var now = clock.GetUtcNow();
             var key = ApiKey.Create(command.IsLive);
             var credential = Guid.CreateVersion7(now);
             var issued = new ApiKeyIssued(
                 credential,
                 PrincipalId: credential,
-                await numbers.NextAsync(current.Required.Tenant, cancellationToken),
+                await numbers.NextAsync(cancellationToken),
                 current.Required.Tenant,
                 key.KeyId,
                 [command.IsAuditor ? Scopes.AuditRead : Scopes.Reports],
                 command.ExpiresAt,
                 current.Required.Actor,
                 now);
-            session.Events.StartStream<CredentialStream>(credential, issued);
+            session.Events.StartStream<Credential>(credential, issued);
             SecretStore.Store(session, SecretStore.ApiKeys, key.KeyId, credential, hasher.Hash(key));
             await session.SaveChangesAsync(cancellationToken);
             return new Issued(key.KeyId, key.Text);
         }
     }
+}
+
+/// <summary>What names a key.</summary>
+internal static class KeyRules
+{
+    // A whole key is no name of it: it would be repeated in the error, and stays in the history of the shell.
+    public static void KeyId<T>(this IRuleBuilder<T, string> rule) => rule
+        .Must(id => id.Length == ApiKey.KeyIdLength && id.All(char.IsAsciiLetterOrDigit))
+        .WithMessage("must be the public part of a key: the 10 letters and digits after rk_live_ or rk_test_")
+        .OverridePropertyName("key_id");
 }

@@ -17,11 +17,12 @@ internal static partial class PasswordHash
     private const int Passes = 2;
     private const int Lanes = 1;
 
-    // Whoever waits longer is told to come again: a queue that strangers can fill must not grow.
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    private static readonly string Prefix = string.Create(
+        CultureInfo.InvariantCulture, $"$argon2id$v=19$m={MemoryKiB},t={Passes},p={Lanes}$");
 
     // Hashing is the costliest thing that a stranger can make us do: never more at once than there are cores.
-    private static readonly SemaphoreSlim Gate = new(Environment.ProcessorCount);
+    private static readonly HashingGate Gate = new(
+        Environment.ProcessorCount, longestQueue: 16 * Environment.ProcessorCount, TimeSpan.FromSeconds(5));
 
     public static Task<string> CreateAsync(string password) =>
         CreateAsync(password, RandomNumberGenerator.GetBytes(16));
@@ -44,28 +45,23 @@ internal static partial class PasswordHash
         return CryptographicOperations.FixedTimeEquals(actual, expected);
     }
 
+    /// <summary>Whether a hash was made with the present parameters; others are made anew at a login.</summary>
+    public static bool IsCurrent(string stored) => stored.StartsWith(Prefix, StringComparison.Ordinal);
+
     private static async Task<string> CreateAsync(string password, byte[] salt) =>
         Format(salt, await HashAsync(password, salt, MemoryKiB, Passes, Lanes, 32));
 
-    private static string Format(byte[] salt, byte[] hash)
-    {
-        var parameters = string.Create(CultureInfo.InvariantCulture, $"m={MemoryKiB},t={Passes},p={Lanes}");
-        return $"$argon2id$v=19${parameters}${Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}";
-    }
+    private static string Format(byte[] salt, byte[] hash) =>
+        $"{Prefix}{Convert.ToBase64String(salt)}${Convert.ToBase64String(hash)}";
 
     private static async Task<byte[]> HashAsync(
         string password, byte[] salt, int memory, int passes, int lanes, int length)
     {
-        if (!await Gate.WaitAsync(LongestWait))
+        // The library takes no empty password. A NUL byte stands in for it: no password can hold one.
+        var text = password.Length > 0 ? password.Normalize(NormalizationForm.FormC) : "\0";
+        var bytes = Encoding.UTF8.GetBytes(text);
+        return await Gate.RunAsync(async () =>
         {
-            throw new ProblemException(Problem.Unavailable with { Detail = "Too many passwords are being checked" });
-        }
-
-        try
-        {
-            // The library takes no empty password. A NUL byte stands in for it: no password can hold one.
-            var text = password.Length > 0 ? password.Normalize(NormalizationForm.FormC) : "\0";
-            var bytes = Encoding.UTF8.GetBytes(text);
             using var argon = new Argon2id(bytes)
             {
                 Salt = salt,
@@ -74,13 +70,43 @@ internal static partial class PasswordHash
                 DegreeOfParallelism = lanes,
             };
             return await argon.GetBytesAsync(length);
-        }
-        finally
-        {
-            Gate.Release();
-        }
+        });
     }
 
     [GeneratedRegex(@"\A\$argon2id\$v=19\$m=(?<m>\d+),t=(?<t>\d+),p=(?<p>\d+)\$(?<salt>[^$]+)\$(?<hash>[^$]+)\z")]
     private static partial Regex Phc();
+}
+
+/// <summary>
+/// Lets only so much work run at once, and only so much wait for it: a queue that strangers can fill must neither grow
+/// nor hold anybody up for long.
+/// </summary>
+internal sealed class HashingGate(int atOnce, int longestQueue, TimeSpan longestWait) : IDisposable
+{
+    private readonly SemaphoreSlim _free = new(atOnce);
+    private int _present;
+
+    /// <exception cref="ProblemException">Too many are waiting already, or it has waited too long: 503.</exception>
+    public async Task<T> RunAsync<T>(Func<Task<T>> work)
+    {
+        var isLet = false;
+        try
+        {
+            isLet = Interlocked.Increment(ref _present) <= atOnce + longestQueue && await _free.WaitAsync(longestWait);
+            return isLet
+                ? await work()
+                : throw new ProblemException(
+                    Problem.Unavailable with { Detail = "Too many passwords are being checked; try again shortly" });
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _present);
+            if (isLet)
+            {
+                _free.Release();
+            }
+        }
+    }
+
+    public void Dispose() => _free.Dispose();
 }

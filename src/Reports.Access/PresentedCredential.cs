@@ -20,12 +20,13 @@ internal abstract record PresentedCredential
         public override string ToString() => nameof(Basic);
     }
 
-    /// <summary>
-    /// The one credential of a request; null when there is none, more than one, or one that is no credential.
-    /// </summary>
+    /// <summary>More than one credential, or what is no credential.</summary>
+    internal sealed record Unusable : PresentedCredential;
+
+    /// <summary>The one credential of a request; null when none was sent.</summary>
     public static PresentedCredential? From(IHeaderDictionary headers)
     {
-        var presented = new HashSet<PresentedCredential?>();
+        var presented = new List<PresentedCredential?>();
         foreach (var key in headers["Api-Key"])
         {
             presented.Add(AsKey(key));
@@ -37,7 +38,13 @@ internal abstract record PresentedCredential
         }
 
         // The same key twice counts as one: clients written against either published document may send both headers.
-        return presented.Count == 1 ? presented.Single() : null;
+        return presented.Distinct().ToList() switch
+        {
+            [] => null,
+            [Key key] => key,
+            [Basic basic] when presented.Count == 1 => basic,
+            _ => new Unusable(),
+        };
     }
 
     private static PresentedCredential? FromAuthorization(string? value)

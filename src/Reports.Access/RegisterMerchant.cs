@@ -1,5 +1,4 @@
 using FluentValidation;
-using Marten;
 using MediatR;
 using Reports.BuildingBlocks;
 using Reports.Contracts.Events;
@@ -19,18 +18,14 @@ public static class RegisterMerchant
     {
         public Validator()
         {
-            RuleFor(c => c.Name).Length(1, 200).WithMessage("must be 1 to 200 characters")
-                .OverridePropertyName("name");
-            RuleFor(c => c.TimeZone)
-                .Must(zone => TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId)
-                .WithMessage("is not an IANA time zone, such as Asia/Kuwait")
-                .OverridePropertyName("time_zone");
-            RuleFor(c => c.RetentionDays).InclusiveBetween(1, 3660).WithMessage("must be 1 to 3660")
+            RuleFor(c => c.Name).MerchantName();
+            RuleFor(c => c.TimeZone).MerchantTimeZone();
+            RuleFor(c => c.RetentionDays).Must(MerchantRules.IsRetention).WithMessage(MerchantRules.Retention)
                 .OverridePropertyName("retention_days");
         }
     }
 
-    internal sealed class Handler(IDocumentStore store, CurrentCaller current, TimeProvider clock)
+    internal sealed class Handler(AccessStreams streams, CurrentCaller current, TimeProvider clock)
         : IRequestHandler<Command, Guid>
     {
         public async Task<Guid> Handle(Command command, CancellationToken cancellationToken)
@@ -40,12 +35,27 @@ public static class RegisterMerchant
             var actor = current.Required.Actor;
 
             // The merchant is a tenant only from this event on, so the session cannot be the scope's.
-            await using var session = store.LightweightSession(Tenants.Name(merchant));
-            session.LastModifiedBy = actor.Id;
-            session.Events.StartStream<MerchantStream>(merchant, new MerchantRegistered(
+            await using var session = streams.Open(merchant);
+            session.Events.StartStream<Merchant>(merchant, new MerchantRegistered(
                 merchant, command.Name, command.TimeZone, command.RetentionDays, actor, now));
             await session.SaveChangesAsync(cancellationToken);
             return merchant;
         }
     }
+}
+
+/// <summary>What the terms of a merchant may be.</summary>
+internal static class MerchantRules
+{
+    public const string Retention = "must be 1 to 3660";
+
+    public static bool IsRetention(int days) => days is >= 1 and <= 3660;
+
+    public static void MerchantName<T>(this IRuleBuilder<T, string?> rule) => rule
+        .Must(name => name is null || (name.Trim().Length is >= 1 and <= 200 && !name.Any(char.IsControl)))
+        .WithMessage("must be 1 to 200 characters, without control characters").OverridePropertyName("name");
+
+    public static void MerchantTimeZone<T>(this IRuleBuilder<T, string?> rule) => rule
+        .Must(zone => zone is null || (TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId))
+        .WithMessage("is not an IANA time zone, such as Asia/Kuwait").OverridePropertyName("time_zone");
 }

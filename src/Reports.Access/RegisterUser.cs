@@ -4,6 +4,7 @@ using Marten;
 using MediatR;
 using Npgsql;
 using Reports.BuildingBlocks;
+using Reports.Contracts;
 using Reports.Contracts.Events;
 
 namespace Reports.Access;
@@ -31,30 +32,29 @@ public static class RegisterUser
                 .Must(name => !name.Any(c => c == ':' || char.IsControl(c)))
                 .WithMessage("must not contain a colon or control characters (RFC 7617)")
                 .OverridePropertyName("user_name");
-            RuleFor(c => c.Password).Length(12, 256).WithMessage("must be 12 to 256 characters")
-                .Must(password => !password.Any(char.IsControl))
-                .WithMessage("must not contain control characters (RFC 7617)")
-                .OverridePropertyName("password");
-            RuleForEach(c => c.Permissions)
-                .Must(p => Contracts.Permissions.Canonical(p) is not null)
-                .WithMessage("is not a permission")
+            RuleFor(c => c.Password).NewPassword();
+            RuleForEach(c => c.Permissions).Must(UserRules.IsPermission).WithMessage(UserRules.Permission)
                 .OverridePropertyName("permissions");
         }
     }
 
     internal sealed class Handler(
-        IDocumentSession session, CurrentCaller current, PrincipalNumbers numbers, TimeProvider clock)
-        : IRequestHandler<Command, Guid>
+        IDocumentSession session,
+        CurrentCaller current,
+        PrincipalNumbers numbers,
+        Merchants merchants,
+        TimeProvider clock) : IRequestHandler<Command, Guid>
     {
         public async Task<Guid> Handle(Command command, CancellationToken cancellationToken)
         {
+            await merchants.RequireActiveAsync(current.RequiredTenant, cancellationToken);
             var now = clock.GetUtcNow();
             var user = Guid.CreateVersion7(now);
             var actor = current.Required.Actor;
-            var number = await numbers.NextAsync(current.RequiredTenant, cancellationToken);
-            var granted = command.Permissions.Select(p => Contracts.Permissions.Canonical(p)!).Distinct()
+            var number = await numbers.NextAsync(cancellationToken);
+            var granted = command.Permissions.Select(p => Permissions.Canonical(p)!).Distinct()
                 .Select(p => new PermissionGranted(user, p, actor, now));
-            session.Events.StartStream<UserStream>(
+            session.Events.StartStream<User>(
                 user,
                 [
                     new UserRegistered(user, number, current.RequiredTenant, command.IsSuperuser, actor, now),
@@ -63,7 +63,7 @@ public static class RegisterUser
             SecretStore.Store(
                 session,
                 SecretStore.Users,
-                command.UserName.Normalize(NormalizationForm.FormC),
+                UserRules.Lookup(command.UserName),
                 user,
                 await PasswordHash.CreateAsync(command.Password));
             try
@@ -82,4 +82,31 @@ public static class RegisterUser
             return user;
         }
     }
+}
+
+/// <summary>What names, passwords and permissions may be.</summary>
+internal static class UserRules
+{
+    public const string Permission =
+        "is not a permission: report.can_view_report, report.can_request_report, report.can_manage_schedule or "
+        + "report.can_view_audit";
+
+    public static bool IsPermission(string permission) => Permissions.Canonical(permission) is not null;
+
+    /// <summary>The spelling of a name under which it is looked up (RFC 7617 section 2.1: NFC).</summary>
+    public static string Lookup(string userName) => userName.Normalize(NormalizationForm.FormC);
+
+    /// <exception cref="ProblemException">There is no such user, or they are disabled.</exception>
+    public static User Active(User? user, string userName) => user switch
+    {
+        null => throw Refusal.Unknown($"There is no user {userName}."),
+        { IsDisabled: true } => throw Refusal.Conflict($"The user {userName} is disabled already."),
+        _ => user,
+    };
+
+    public static void NewPassword<T>(this IRuleBuilder<T, string> rule) => rule
+        .Length(12, 256).WithMessage("must be 12 to 256 characters")
+        .Must(password => !password.Any(char.IsControl))
+        .WithMessage("must not contain control characters (RFC 7617)")
+        .OverridePropertyName("password");
 }

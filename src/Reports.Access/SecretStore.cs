@@ -8,12 +8,22 @@ using Weasel.Postgresql.Tables;
 
 namespace Reports.Access;
 
-/// <summary>What a stored credential says of its holder, with the hash to check the secret against.</summary>
-internal sealed record StoredCredential(string Verifier, DateTimeOffset? ExpiresAt, Caller Caller)
+/// <summary>
+/// What a stored credential says of its holder, with the hash to check the secret against and the epoch of access that
+/// it was read with.
+/// </summary>
+internal sealed record StoredCredential(
+    string Verifier, DateTimeOffset? ExpiresAt, bool IsEnded, Caller Caller, long Epoch)
 {
+    /// <summary>Whether it is good now: neither ended, nor its merchant disabled, nor its time over.</summary>
+    public bool IsLive(DateTimeOffset now) => !IsEnded && !(ExpiresAt <= now);
+
     // A hash must not reach a log by way of a record's text.
     public override string ToString() => nameof(StoredCredential);
 }
+
+/// <summary>Whose a key id or a user name is.</summary>
+internal sealed record Holder(Guid Credential, Guid? Merchant);
 
 /// <summary>
 /// Hashes of secrets, and user names, stand in a table of their own and in no event: what an event holds can never be
@@ -27,7 +37,8 @@ internal sealed class SecretStore(NpgsqlDataSource database)
     private const string Find =
         """
         select s.verifier, c.credential_id, c.principal_id, c.principal_number, c.merchant_id, c.is_superuser,
-               c.grants, c.expires_at, m.time_zone
+               c.grants, c.expires_at, m.time_zone, c.ended_at is not null or m.disabled_at is not null,
+               coalesce((select n from reports.access_epoch), 0)
         from reports.access_secrets s
         join reports.access_credentials c using (credential_id)
         left join reports.access_merchants m using (merchant_id)
@@ -54,6 +65,51 @@ internal sealed class SecretStore(NpgsqlDataSource database)
             "insert into reports.access_secrets (kind, lookup, credential_id, verifier) values (?, ?, ?, ?)",
             kind, lookup, credential, verifier);
 
+    /// <summary>Stores another hash in the transaction of the event that tells of it.</summary>
+    public static void Replace(IDocumentOperations session, Guid credential, string verifier) =>
+        session.QueueSqlCommand(
+            "update reports.access_secrets set verifier = ? where credential_id = ?", verifier, credential);
+
+    /// <summary>Stores another hash of the same secret, unless the secret was changed meanwhile.</summary>
+    public async Task RehashAsync(string userName, string old, string verifier, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            "update reports.access_secrets set verifier = $1 where kind = $2 and lookup = $3 and verifier = $4");
+        foreach (var text in (string[])[verifier, Users, userName, old])
+        {
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = text });
+        }
+
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    /// <exception cref="ProblemException">There is no such key.</exception>
+    public async Task<Holder> RequireKeyAsync(string keyId, CancellationToken cancellation) =>
+        await FindHolderAsync(ApiKeys, keyId, cancellation)
+            ?? throw Refusal.Unknown($"There is no API key {keyId}.");
+
+    /// <exception cref="ProblemException">There is no such user.</exception>
+    public async Task<Holder> RequireUserAsync(string userName, CancellationToken cancellation) =>
+        await FindHolderAsync(Users, UserRules.Lookup(userName), cancellation)
+            ?? throw Refusal.Unknown($"There is no user {userName}.");
+
+    private async Task<Holder?> FindHolderAsync(string kind, string lookup, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            """
+            select c.credential_id, c.merchant_id
+            from reports.access_secrets s join reports.access_credentials c using (credential_id)
+            where s.kind = $1 and s.lookup = $2
+            """);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = lookup });
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        return await row.ReadAsync(cancellation) ? new Holder(row.GetGuid(0), row.Optional<Guid>(1)) : null;
+    }
+
+    /// <summary>
+    /// The credential as it stands now. Its rights and the epoch are of one snapshot, because they are of one statement.
+    /// </summary>
     public async Task<StoredCredential?> FindAsync(string kind, string lookup, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(Find);
@@ -65,9 +121,6 @@ internal sealed class SecretStore(NpgsqlDataSource database)
 
     private static StoredCredential Read(NpgsqlDataReader row, string kind)
     {
-        T? Optional<T>(int column)
-            where T : struct => row.IsDBNull(column) ? null : row.GetFieldValue<T>(column);
-
         var isKey = kind == ApiKeys;
         var grants = row.GetFieldValue<string[]>(6);
         var actor = new Actor(
@@ -77,10 +130,11 @@ internal sealed class SecretStore(NpgsqlDataSource database)
         var caller = new Caller(
             actor,
             row.GetInt32(3),
-            Optional<Guid>(4),
+            row.Optional<Guid>(4),
             row.IsDBNull(8) ? "UTC" : row.GetString(8),
             IsUnrestricted: isKey ? grants.Contains(Scopes.Reports) : row.GetBoolean(5),
             grants.ToFrozenSet(StringComparer.Ordinal));
-        return new StoredCredential(row.GetString(0), Optional<DateTimeOffset>(7), caller);
+        return new StoredCredential(
+            row.GetString(0), row.Optional<DateTimeOffset>(7), row.GetBoolean(9), caller, row.GetInt64(10));
     }
 }

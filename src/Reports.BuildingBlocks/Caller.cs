@@ -35,6 +35,11 @@ public sealed class CurrentCaller
     /// <summary>The caller, or null when nobody has proved who they are.</summary>
     public Caller? Caller { get; set; }
 
+    /// <summary>
+    /// Why nobody is: what to answer where there must be somebody. Null until it was asked who is calling.
+    /// </summary>
+    public Problem? Refusal { get; set; }
+
     /// <summary>The id that logs, events and the answer share.</summary>
     public string? RequestId { get; set; }
 

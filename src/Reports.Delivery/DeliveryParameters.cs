@@ -41,19 +41,22 @@ internal static class DeliveryParameters
             "(`cursor=`) starts a walk; the rest comes in `next` and `previous`. Not together with `offset`, and only " +
             "with the filters that the walk began with.",
             Opaque,
-            example: null),
+            example: "",
+            isAlternative: true),
         Query(
             "since",
             "The `watermark` of an earlier answer: every report that was finished after it, in the order in which they " +
             "were finished, none missed and none twice. Without a window of its own it covers all times. Not together " +
             "with `cursor`.",
             Opaque,
-            example: null),
+            DeliveryExample.Watermark,
+            isAlternative: true),
         Query(
             "watermark",
             "Comes in `next` and `previous`, so that every page of a walk gives the watermark of its first.",
             Opaque,
-            example: null),
+            DeliveryExample.Watermark,
+            isAlternative: true),
     ];
 
     public static OpenApiParameter EncryptedId => new()
@@ -116,12 +119,17 @@ internal static class DeliveryParameters
     };
 
     private static OpenApiParameter Query(
-        string name, string description, OpenApiSchema schema, JsonNode? example) => new()
+        string name, string description, OpenApiSchema schema, JsonNode example, bool isAlternative = false) => new()
         {
             Name = name,
             In = ParameterLocation.Query,
             Description = description,
             Schema = schema,
-            Example = example,
+
+            // What cannot be combined with the other parameters stands apart from them.
+            Example = isAlternative ? null : example,
+            Examples = isAlternative
+                ? new Dictionary<string, IOpenApiExample> { ["alternative"] = new OpenApiExample { Value = example } }
+                : null,
         };
 }

@@ -120,7 +120,7 @@ internal sealed partial class DownloadReport(
             var left = await CountAsync(http, caller);
             var report = await FindAsync(caller, target, CancellationToken.None);
             var now = clock.GetUtcNow();
-            var problem = Unfit(http)
+            var problem = Unfit(http) ?? current.Refusal
                 ?? (left is { IsAllowed: false } ? Quotas.Exceeded(left.Value.Left) : null)
                 ?? Shown(Decide(caller, target, report, now));
             Selection? selection = problem is null
@@ -309,7 +309,7 @@ internal sealed partial class DownloadReport(
             http.Response.Headers.ContentRange = DownloadHeaders.Unsatisfied(report!);
         }
 
-        await (problem.Status == StatusCodes.Status401Unauthorized ? http.ChallengeAsync() : problem.WriteAsync(http));
+        await (current.Refusal is not null ? http.ChallengeAsync() : problem.WriteAsync(http));
     }
 
     private Target Locate(string locator, Guid? merchant) => locator switch

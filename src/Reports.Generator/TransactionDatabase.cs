@@ -40,7 +40,7 @@ public sealed class TransactionDatabase(NpgsqlDataSource dataSource) : IAsyncDis
         await using var connection = await dataSource.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
         await LockAsync(connection, SchemaLock, cancellation);
-        await using var command = new NpgsqlCommand(Schema, connection);
+        await using var command = new NpgsqlCommand(Schema, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(cancellation);
         await transaction.CommitAsync(cancellation);
     }

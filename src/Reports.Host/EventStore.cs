@@ -18,6 +18,10 @@ namespace Reports.Host;
 /// </summary>
 internal static class EventStore
 {
+    // Waits are for requests; what changes a large table takes its time.
+    private const int LongestCommand = 10;
+    private static readonly TimeSpan LongestSchemaChange = TimeSpan.FromHours(1);
+
     public static void AddEventStore(this IServiceCollection services, Settings settings)
     {
         services.AddSingleton(_ => DataSource(settings.Database));
@@ -39,13 +43,18 @@ internal static class EventStore
         services.AddScoped<IMartenOutbox, TenantOutbox>();
     }
 
-    private static NpgsqlDataSource DataSource(string connectionString)
+    /// <summary>Lets commands take as long as changes of the schema may, for a program that does nothing else.</summary>
+    public static void AllowSchemaChanges(this IServiceCollection services) => services.AddSingleton(s =>
+        DataSource(s.GetRequiredService<Settings>().Database, (int)LongestSchemaChange.TotalSeconds));
+
+    private static NpgsqlDataSource DataSource(string connectionString, int? commandTimeout = null)
     {
         var given = new NpgsqlConnectionStringBuilder(connectionString);
         var builder = new NpgsqlDataSourceBuilder(connectionString);
         builder.ConnectionStringBuilder.ApplicationName = given.ApplicationName ?? "reports";
         builder.ConnectionStringBuilder.Timeout = Capped(given.Timeout, 5);
-        builder.ConnectionStringBuilder.CommandTimeout = Capped(given.CommandTimeout, 10);
+        builder.ConnectionStringBuilder.CommandTimeout =
+            commandTimeout ?? Capped(given.CommandTimeout, LongestCommand);
         return builder.Build();
     }
 

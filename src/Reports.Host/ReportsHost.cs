@@ -29,7 +29,7 @@ internal static class ReportsHost
         services.AddScoped<Microsoft.AspNetCore.Authorization.IAuthorizationHandler, PermissionHandler>();
 
         services.AddEventStore(settings);
-        services.AddAccess();
+        services.AddAccess(settings.Access);
         services.AddLifecycle();
         DeliveryModule.AddDelivery(
             services,

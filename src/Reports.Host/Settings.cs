@@ -1,4 +1,5 @@
 using System.Globalization;
+using Reports.Access;
 using Reports.BuildingBlocks;
 
 namespace Reports.Host;
@@ -19,6 +20,7 @@ internal sealed record Settings(
     int DownloadsPerHour,
     bool IsSoloNode,
     bool IsNotFoundOnly,
+    AccessOptions Access,
     string? ReadyFile)
 {
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
@@ -38,6 +40,7 @@ internal sealed record Settings(
             Positive(reports, "Quotas:DownloadsPerHour", 25),
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
             Flag(reports, "Compatibility:NotFoundOnly"),
+            ReadAccess(reports.GetSection("Quotas:FailedAuthentication")),
             reports["ReadyFile"]);
     }
 
@@ -64,6 +67,12 @@ internal sealed record Settings(
                 "needs versions from 1 to 255, of 32 bytes or more each, the current one among them");
         }
     }
+
+    private static AccessOptions ReadAccess(IConfigurationSection section) => new(
+        Positive(section, "PerAddress", 200),
+        Positive(section, "PerIdentity", 200),
+        Positive(section, "PerAddressAndIdentity", 20),
+        Positive(section, "Window", TimeSpan.FromMinutes(5)));
 
     private static byte[]? TryBase64(string? text)
     {

@@ -16,6 +16,7 @@ internal sealed partial class RequestsProjection : EventProjection
     {
         Name = "report_requests";
         IncludeType<MerchantRegistered>();
+        IncludeType<MerchantChanged>();
         IncludeType<ReportRequested>();
         IncludeType<ReportGenerated>();
         IncludeType<ReportFinished>();
@@ -67,6 +68,11 @@ internal sealed partial class RequestsProjection : EventProjection
                     on conflict (merchant_id) do nothing
                     """,
                     m.MerchantId, m.TimeZone, m.RetentionDays);
+                break;
+            case MerchantChanged m:
+                operations.QueueSqlCommand(
+                    "update reports.lifecycle_merchants set time_zone = ?, retention_days = ? where merchant_id = ?",
+                    m.TimeZone, m.RetentionDays, m.MerchantId);
                 break;
             case ReportRequested r:
                 Add(operations, r);

@@ -179,7 +179,7 @@ public sealed class HostileRequestTests(ReportsApp app)
     [InlineData("%e2%80%ae")]
     public async Task paths_in_disguise_lead_nowhere(string disguise)
     {
-        await (await SendAsync($"GET {TestMerchant.List}{disguise} HTTP/1.1")).ShouldBeAsync(Problem.NotFound);
+        await (await SendAsync($"GET {TestMerchant.List}{disguise} HTTP/1.1")).ShouldBeAsync(Problem.Unauthorized);
         await (await SendAsync($"GET {Unknown}/{disguise} HTTP/1.1")).ShouldBeAsync(Problem.NotFound);
 
         var download = await SendAsync($"GET {TestMerchant.List}{disguise}/download/ HTTP/1.1");

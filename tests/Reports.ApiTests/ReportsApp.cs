@@ -98,6 +98,8 @@ public sealed class ReportsApp : IAsyncLifetime
     private static readonly string[] EveryLogger =
         ["Default", "Microsoft", "Microsoft.Hosting.Lifetime", "Microsoft.AspNetCore", "Npgsql", "Marten", "Wolverine", "JasperFx"];
 
+    private static readonly string[] FailureQuotas = ["PerAddress", "PerIdentity", "PerAddressAndIdentity"];
+
     private const string MasterKey = "dGVzdHMgb25seTogbm90aGluZyBpcyBzZWFsZWQgYnkgdGhpcw==";
 
     /// <summary>The host, not built yet, with the settings of the tests.</summary>
@@ -114,6 +116,9 @@ public sealed class ReportsApp : IAsyncLifetime
             "--Reports:Nodes:Lease=00:00:02",
             "--Reports:Quotas:RequestsPerDay=1000000",
             "--Reports:Quotas:DownloadsPerHour=100000",
+
+            // The tests fail to authenticate far more often than any address may.
+            .. FailureQuotas.Select(quota => $"--Reports:Quotas:FailedAuthentication:{quota}=1000000"),
             $"--contentRoot={AppContext.BaseDirectory}",
             .. settings,
         ]);

@@ -48,10 +48,16 @@ internal static class EventExamples
         ["merchant.registered.v1"] = new MerchantRegistered(merchant, "متجر العطور", "Asia/Kuwait", 365, Actor.Operator, At),
         ["merchant.changed.v1"] = new MerchantChanged(
             merchant, "متجر العطور", "Asia/Riyadh", 730, new MerchantQuotas(null, 100), Actor.Operator, At),
+        ["merchant.disabled.v1"] = new MerchantDisabled(merchant, Actor.Operator, At),
         ["api-key.issued.v1"] = new ApiKeyIssued(
             Node, User, 7, merchant, "AbCdEf0123", ["reports"], At.AddDays(90), Actor.Operator, At),
+        ["api-key.rotated.v1"] = new ApiKeyRotated(Node, Attempt, At.AddDays(1), Actor.Operator, At),
+        ["api-key.revoked.v1"] = new ApiKeyRevoked(Node, Actor.Operator, At),
         ["user.registered.v1"] = new UserRegistered(User, 8, merchant, false, Actor.Operator, At),
         ["user.permission-granted.v1"] = new PermissionGranted(User, "report.can_view_report", Actor.Operator, At),
+        ["user.permission-revoked.v1"] = new PermissionRevoked(User, "report.can_view_report", Actor.Operator, At),
+        ["user.password-changed.v1"] = new PasswordChanged(User, Actor.Operator, At),
+        ["user.disabled.v1"] = new UserDisabled(User, Actor.Operator, At),
     };
 
     /// <summary>Every message by its name on the wire.</summary>

@@ -40,6 +40,15 @@ public sealed record MerchantChanged(
     DateTimeOffset ChangedAt);
 
 /// <summary>
+/// A merchant was disabled: no credential of it is valid any more. Its reports and its record stay as they are.
+/// </summary>
+/// <param name="MerchantId">The stream.</param>
+/// <param name="By">Who disabled it.</param>
+/// <param name="DisabledAt">When.</param>
+[EventName("merchant.disabled.v1")]
+public sealed record MerchantDisabled(Guid MerchantId, Actor By, DateTimeOffset DisabledAt);
+
+/// <summary>
 /// An API key was issued. First event of a Credential stream. The secret is shown once; its keyed hash stands in a
 /// side table and never in an event.
 /// </summary>
@@ -65,6 +74,31 @@ public sealed record ApiKeyIssued(
     DateTimeOffset? ExpiresAt,
     Actor By,
     DateTimeOffset IssuedAt);
+
+/// <summary>
+/// An API key was replaced by a new one of the same lineage, whose own stream begins in the same commit.
+/// </summary>
+/// <param name="CredentialId">The stream: the old key's credential.</param>
+/// <param name="NewCredentialId">The new key's credential.</param>
+/// <param name="OldValidUntil">
+/// Until when the old key still works; not after <paramref name="RotatedAt"/> when it ended at once.
+/// </param>
+/// <param name="By">Who rotated it.</param>
+/// <param name="RotatedAt">When.</param>
+[EventName("api-key.rotated.v1")]
+public sealed record ApiKeyRotated(
+    Guid CredentialId,
+    Guid NewCredentialId,
+    DateTimeOffset OldValidUntil,
+    Actor By,
+    DateTimeOffset RotatedAt);
+
+/// <summary>An API key was revoked: it is not valid any more. Other keys of its lineage are.</summary>
+/// <param name="CredentialId">The stream.</param>
+/// <param name="By">Who revoked it.</param>
+/// <param name="RevokedAt">When.</param>
+[EventName("api-key.revoked.v1")]
+public sealed record ApiKeyRevoked(Guid CredentialId, Actor By, DateTimeOffset RevokedAt);
 
 /// <summary>
 /// A user of a merchant was registered. First event of a User stream. User name and password hash stand in a side
@@ -94,3 +128,25 @@ public sealed record UserRegistered(
 /// <param name="GrantedAt">When.</param>
 [EventName("user.permission-granted.v1")]
 public sealed record PermissionGranted(Guid UserId, string Permission, Actor By, DateTimeOffset GrantedAt);
+
+/// <summary>A permission was taken from a user.</summary>
+/// <param name="UserId">The stream.</param>
+/// <param name="Permission">The permission, for example <c>report.can_view_report</c>.</param>
+/// <param name="By">Who took it.</param>
+/// <param name="RevokedAt">When.</param>
+[EventName("user.permission-revoked.v1")]
+public sealed record PermissionRevoked(Guid UserId, string Permission, Actor By, DateTimeOffset RevokedAt);
+
+/// <summary>A user got another password; its hash stands in a side table.</summary>
+/// <param name="UserId">The stream.</param>
+/// <param name="By">Who set it.</param>
+/// <param name="ChangedAt">When.</param>
+[EventName("user.password-changed.v1")]
+public sealed record PasswordChanged(Guid UserId, Actor By, DateTimeOffset ChangedAt);
+
+/// <summary>A user was disabled: the name and password are not valid any more.</summary>
+/// <param name="UserId">The stream.</param>
+/// <param name="By">Who disabled them.</param>
+/// <param name="DisabledAt">When.</param>
+[EventName("user.disabled.v1")]
+public sealed record UserDisabled(Guid UserId, Actor By, DateTimeOffset DisabledAt);

@@ -1,7 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
-using Reports.Access;
 using Reports.Contracts;
 using Reports.Lifecycle;
 
@@ -10,7 +7,8 @@ namespace Reports.Host.Commands;
 /// <summary>The commands of the program: the service itself, and what its operators do.</summary>
 internal static class Commands
 {
-    private static readonly Option<Guid> Merchant = new("--merchant")
+    /// <summary>Which merchant is meant, for commands that need one.</summary>
+    public static readonly Option<Guid> Merchant = new("--merchant")
     {
         Description = "The merchant's id, as `merchant add` printed it",
         Required = true,
@@ -23,9 +21,9 @@ internal static class Commands
         {
             ServeCommand.Build(),
             Group("schema", "The database schema", SchemaApply()),
-            Group("merchant", "Merchants", MerchantAdd()),
-            Group("key", "API keys", KeyIssue()),
-            Group("user", "Users of merchants", UserAdd()),
+            MerchantCommands.Build(),
+            KeyCommands.Build(),
+            UserCommands.Build(),
             Request(),
             ImportCommands.Import(),
             ImportCommands.Samples(),
@@ -33,20 +31,6 @@ internal static class Commands
             ServeCommand.Health(),
         };
         return root;
-    }
-
-    private static DateTimeOffset? Instant(ArgumentResult result)
-    {
-        string[] formats = ["yyyy-MM-dd'T'HH:mm:ssZ", "yyyy-MM-dd'T'HH:mm:sszzz"];
-        var text = result.Tokens.Single().Value;
-        if (DateTimeOffset.TryParseExact(
-            text, formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var instant))
-        {
-            return instant;
-        }
-
-        result.AddError($"'{text}' is no RFC 3339 instant, such as 2027-01-31T00:00:00Z.");
-        return null;
     }
 
     private static Command Group(string name, string description, Command command) =>
@@ -62,87 +46,6 @@ internal static class Commands
                 Console.WriteLine("The schema is up to date.");
             },
             appliesSchema: true));
-        return command;
-    }
-
-    private static Command MerchantAdd()
-    {
-        var name = new Argument<string>("name") { Description = "The name of the business" };
-        var zone = new Option<string>("--time-zone")
-        {
-            Description = "IANA time zone",
-            DefaultValueFactory = _ => "UTC",
-        };
-        var days = new Option<int>("--retention-days")
-        {
-            Description = "For how many days report files are kept",
-            DefaultValueFactory = _ => 365,
-        };
-        var command = new Command("add", "Register a merchant; prints its id") { name, zone, days };
-        command.SetAction((parsed, cancellation) => Instance.SendAsync(
-            null,
-            new RegisterMerchant.Command(parsed.GetRequiredValue(name), parsed.GetValue(zone)!, parsed.GetValue(days)),
-            id => Console.WriteLine(id),
-            cancellation));
-        return command;
-    }
-
-    private static Command KeyIssue()
-    {
-        var merchant = new Option<Guid?>("--merchant")
-        {
-            Description = "The merchant's id; none for an auditor of all",
-        };
-        var auditor = new Option<bool>("--auditor") { Description = "A key for the audit surface only" };
-        var test = new Option<bool>("--test") { Description = "Mark the key as a test key" };
-        var expires = new Option<DateTimeOffset?>("--expires")
-        {
-            Description = "Until when it is valid (RFC 3339: 2027-01-31T00:00:00Z)",
-            CustomParser = Instant,
-        };
-        var command = new Command("issue", "Issue an API key; prints it, this once")
-        {
-            merchant, auditor, test, expires,
-        };
-        command.Validators.Add(result =>
-        {
-            if (result.GetResult(merchant) is null && !result.GetValue(auditor))
-            {
-                result.AddError("--merchant is needed, unless the key is an --auditor's of all merchants.");
-            }
-        });
-        command.SetAction((parsed, cancellation) => Instance.SendAsync(
-            parsed.GetValue(merchant),
-            new IssueApiKey.Command(parsed.GetValue(auditor), !parsed.GetValue(test), parsed.GetValue(expires)),
-            issued => Console.WriteLine(issued.Key),
-            cancellation));
-        return command;
-    }
-
-    private static Command UserAdd()
-    {
-        var name = new Argument<string>("name") { Description = "The name to sign in with" };
-        var permission = new Option<string[]>("--permission")
-        {
-            Description = "A permission to give, such as report.can_view_report; may be repeated",
-        };
-        var superuser = new Option<bool>("--superuser") { Description = "Give every permission of the merchant" };
-        var stdin = new Option<bool>("--password-stdin") { Description = "Read the password from standard input" };
-        var command = new Command("add", "Register a user; prints the password, this once")
-        {
-            name, Merchant, permission, superuser, stdin,
-        };
-        command.SetAction((parsed, cancellation) =>
-        {
-            var password = parsed.GetValue(stdin) ? Console.In.ReadLine() ?? "" : Passwords.Generate();
-            return Instance.SendAsync(
-                parsed.GetValue(Merchant),
-                new RegisterUser.Command(
-                    parsed.GetRequiredValue(name), password, parsed.GetValue(permission) ?? [],
-                    parsed.GetValue(superuser)),
-                _ => Console.WriteLine(parsed.GetValue(stdin) ? "registered" : password),
-                cancellation);
-        });
         return command;
     }
 

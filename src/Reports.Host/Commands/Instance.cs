@@ -31,6 +31,11 @@ internal static class Instance
                 "--Reports:Nodes:Mode=Balanced",
                 .. (string[])(appliesSchema ? ["--Reports:Schema:ApplyOnStart=true"] : []),
             ]);
+            if (appliesSchema)
+            {
+                builder.Services.AllowSchemaChanges();
+            }
+
             await using var app = ReportsHost.Build(builder);
             await work(app.Services);
         });
@@ -68,6 +73,14 @@ internal static class Instance
         Guid? tenant, IRequest<TResult> request, Action<TResult> print, CancellationToken cancellation) =>
         RunAsync(async services => print(await services.SendAsync(tenant, request, cancellation)));
 
+    /// <summary>Sends one request on behalf of an operator, and says that it is done.</summary>
+    public static Task<int> SendAsync(Guid? tenant, IRequest request, string done, CancellationToken cancellation) =>
+        RunAsync(async services =>
+        {
+            await services.SendAsync(tenant, request, cancellation);
+            Console.WriteLine(done);
+        });
+
     /// <summary>Sends one request in a scope of its own, as an operator of a tenant or of the platform.</summary>
     public static async Task<TResult> SendAsync<TResult>(
         this IServiceProvider services, Guid? tenant, IRequest<TResult> request, CancellationToken cancellation)
@@ -75,6 +88,15 @@ internal static class Instance
         await using var scope = services.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<CurrentCaller>().Caller = Caller.Operator(tenant);
         return await scope.ServiceProvider.GetRequiredService<ISender>().Send(request, cancellation);
+    }
+
+    /// <summary>Sends one request without a result in a scope of its own, as an operator.</summary>
+    public static async Task SendAsync(
+        this IServiceProvider services, Guid? tenant, IRequest request, CancellationToken cancellation)
+    {
+        await using var scope = services.CreateAsyncScope();
+        scope.ServiceProvider.GetRequiredService<CurrentCaller>().Caller = Caller.Operator(tenant);
+        await scope.ServiceProvider.GetRequiredService<ISender>().Send(request, cancellation);
     }
 }
 

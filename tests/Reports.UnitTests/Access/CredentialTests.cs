@@ -78,7 +78,8 @@ public sealed class CredentialTests
     [InlineData("no colon")]
     [InlineData(":no name")]
     [InlineData("user:tab\tin it")]
-    public void what_rfc_7617_forbids_is_no_credential(string pair) => From(Basic(pair)).ShouldBeNull();
+    public void what_rfc_7617_forbids_is_no_credential(string pair) =>
+        From(Basic(pair)).ShouldBe(new PresentedCredential.Unusable());
 
     [Property]
     public void no_authorization_header_whatever_throws(string? header)

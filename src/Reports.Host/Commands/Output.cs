@@ -1,0 +1,27 @@
+using System.Globalization;
+
+namespace Reports.Host.Commands;
+
+/// <summary>Writes lists that people read and scripts can cut: columns with two spaces or more between them.</summary>
+internal static class Output
+{
+    private const string Nothing = "-";
+
+    public static void Table(string[] header, IEnumerable<string[]> rows)
+    {
+        var lines = rows.Prepend(header).ToList();
+        var widths = header.Select((_, column) => lines.Max(line => line[column].Length)).ToArray();
+        foreach (var line in lines)
+        {
+            Console.WriteLine(string.Join("  ", line.Select((text, column) => text.PadRight(widths[column]))).TrimEnd());
+        }
+    }
+
+    public static string Text(string text) => text.Length > 0 ? text : Nothing;
+
+    public static string Text(int? number, string otherwise = Nothing) =>
+        number?.ToString(CultureInfo.InvariantCulture) ?? otherwise;
+
+    public static string Text(DateTimeOffset? instant) =>
+        instant?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture) ?? Nothing;
+}
