@@ -94,7 +94,10 @@ internal static class ProblemDescription
             ["title"] = Text("The same as `message`."),
             ["status"] = new OpenApiSchema
             {
-                Type = JsonSchemaType.Integer, Minimum = "400", Maximum = "599", Description = "The HTTP status.",
+                Type = JsonSchemaType.Integer,
+                Minimum = "400",
+                Maximum = "599",
+                Description = "The HTTP status.",
             },
             ["detail"] = Text("What is wrong in this case."),
             ["code"] = Text(
