@@ -2,6 +2,7 @@ using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Reports.BuildingBlocks;
@@ -40,6 +41,10 @@ public static class AccessModule
         services.AddSingleton<PasswordCache>();
         services.AddSingleton<FailureBudgets>();
         services.AddSingleton<CredentialVerification>();
+
+        // Whoever has proved nothing is told what is left of the only budget that is theirs.
+        services.AddSingleton<Func<HttpContext, RateLimit>>(s => http =>
+            s.GetRequiredService<FailureBudgets>().Left(http.Connection.RemoteIpAddress));
         services.AddHostedService<EpochPolling>();
         services.AddScoped<AccessStreams>();
         services.AddScoped<CurrentCaller>();

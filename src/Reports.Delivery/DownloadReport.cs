@@ -309,7 +309,7 @@ internal sealed partial class DownloadReport(
             http.Response.Headers.ContentRange = DownloadHeaders.Unsatisfied(report!);
         }
 
-        await (current.Refusal is not null ? http.ChallengeAsync() : problem.WriteAsync(http));
+        await (problem == current.Refusal ? http.ChallengeAsync() : problem.WriteAsync(http));
     }
 
     private Target Locate(string locator, Guid? merchant) => locator switch

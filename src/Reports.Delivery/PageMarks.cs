@@ -112,8 +112,11 @@ internal sealed class PageMarks(KeyRing keys)
             return null;
         }
 
+        // Only what is written as we write it: spaces and spare bits would make several texts of one mark.
         var sealedMark = Base64Url.DecodeFromChars(text);
-        if (sealedMark.Length <= 1 + NonceBytes + TagBytes || !_keys.TryGetValue(sealedMark[0], out var key))
+        if (sealedMark.Length <= 1 + NonceBytes + TagBytes
+            || !_keys.TryGetValue(sealedMark[0], out var key)
+            || Base64Url.EncodeToString(sealedMark) != text)
         {
             return null;
         }

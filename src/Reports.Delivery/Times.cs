@@ -38,15 +38,21 @@ internal static partial class Times
     };
 
     /// <summary>The first instant after a local day.</summary>
-    public static DateTimeOffset End(DateOnly day, TimeZoneInfo zone) =>
-        day.Year < Latest.Year ? LocalDays.Start(day.AddDays(1), zone) : Latest;
+    public static DateTimeOffset End(DateOnly day, TimeZoneInfo zone) => day.Year switch
+    {
+        1 => Earliest.AddDays(1),
+        9999 => Latest,
+        _ => LocalDays.Start(day.AddDays(1), zone),
+    };
 
     /// <summary>An RFC 3339 instant; its offset must be written.</summary>
     public static DateTimeOffset? Instant(string text)
     {
         var hasOffset = text.Length > 19
             && (text.EndsWith('Z') || text.EndsWith('z') || text[^6] is '+' or '-');
-        return hasOffset
+
+        // The formats would take a point without a digit after it.
+        return hasOffset && (text[19] != '.' || (text.Length > 20 && char.IsAsciiDigit(text[20])))
             && DateTimeOffset.TryParseExact(
                 BeyondTicks().Replace(text.ToUpperInvariant(), ""), InstantFormats, CultureInfo.InvariantCulture,
                 DateTimeStyles.None, out var at)

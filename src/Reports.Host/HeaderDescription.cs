@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -10,15 +11,15 @@ internal static class HeaderDescription
 {
     private static readonly Dictionary<string, OpenApiHeader> Common = new()
     {
-        ["X-Request-Id"] = Always(
+        ["X-Request-Id"] = Text(
             "The request's id: name it when you ask about an answer.", "019ab3e45c007d219f3e2b8c6d1a4e70"),
-        ["Cache-Control"] = Always("No answer may be stored.", "private, no-store"),
-        ["Vary"] = Always("The headers that an answer depends on.", "Authorization, Api-Key"),
-        ["X-Content-Type-Options"] = Always("The body is of the type it says.", "nosniff"),
-        ["Referrer-Policy"] = Always("Addresses hold tokens: none is told to another site.", "no-referrer"),
-        ["Content-Security-Policy"] = Always("Nothing in an answer is to be run or shown.", RequestHeaders.NoPage),
-        ["Cross-Origin-Resource-Policy"] = Always("No other site may load it.", "same-origin"),
-        ["Strict-Transport-Security"] = Always("Use TLS only.", "max-age=31536000; includeSubDomains"),
+        ["Cache-Control"] = Text("No answer may be stored.", "private, no-store"),
+        ["Vary"] = Text("The headers that an answer depends on.", "Authorization, Api-Key"),
+        ["X-Content-Type-Options"] = Text("The body is of the type it says.", "nosniff"),
+        ["Referrer-Policy"] = Text("Addresses hold tokens: none is told to another site.", "no-referrer"),
+        ["Content-Security-Policy"] = Text("Nothing in an answer is to be run or shown.", RequestHeaders.NoPage),
+        ["Cross-Origin-Resource-Policy"] = Text("No other site may load it.", "same-origin"),
+        ["Strict-Transport-Security"] = Text("Use TLS only.", "max-age=31536000; includeSubDomains"),
         ["RateLimit-Policy"] = Text(
             "The quotas that the request falls under: how many (`q`) in how many seconds (`w`). Syntax of the IETF " +
             "draft on RateLimit header fields.",
@@ -63,24 +64,17 @@ internal static class HeaderDescription
         return Task.CompletedTask;
     }
 
-    private static OpenApiHeader Always(string description, string example)
-    {
-        var header = Text(description, example);
-        header.Required = true;
-        return header;
-    }
+    private static OpenApiHeader Text(string description, string example) =>
+        Header(description, new OpenApiSchema { Type = JsonSchemaType.String }, example);
 
-    private static OpenApiHeader Text(string description, string example) => new()
+    private static OpenApiHeader Number(string description, long example) => Header(
+        description, new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "0" }, example);
+
+    private static OpenApiHeader Header(string description, OpenApiSchema schema, JsonNode example) => new()
     {
         Description = description,
-        Schema = new OpenApiSchema { Type = JsonSchemaType.String },
-        Example = example,
-    };
-
-    private static OpenApiHeader Number(string description, long example) => new()
-    {
-        Description = description,
-        Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Minimum = "0" },
+        Required = true,
+        Schema = schema,
         Example = example,
     };
 

@@ -174,7 +174,7 @@ public sealed class DownloadRangeTests(ReportsApp app)
     public async Task curl_resumes_a_download_that_was_cut()
     {
         var merchant = await app.MerchantAsync();
-        var given = await merchant.FinishedAsync("r.csv", RandomNumberGenerator.GetBytes(3_000_000));
+        var given = await merchant.FinishedAsync("r.csv", RandomNumberGenerator.GetBytes(20_000_000));
         var url = new Uri(app.Address, await merchant.DownloadPathAsync("r.csv"));
         var file = Path.GetTempFileName();
         string[] arguments = ["--silent", "--show-error", "--fail", "--header", $"Api-Key: {merchant.Key}", "--output", file];

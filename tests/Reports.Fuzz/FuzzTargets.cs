@@ -15,6 +15,7 @@ internal static class FuzzTargets
         EncryptedIdTarget.Create(),
         ApiKeyTarget.Create(),
         ListTimeTarget.Create(),
+        PageMarkTarget.Create(),
     ];
 
     public static FuzzTarget Named(string name) => All.FirstOrDefault(t => t.Name == name)

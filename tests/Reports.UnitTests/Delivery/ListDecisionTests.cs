@@ -51,6 +51,9 @@ public sealed class ListDecisionTests
     [InlineData("2026-11-01 00:00:00Z")]
     [InlineData("2026-11-01T24:00:00Z")]
     [InlineData("2026-11-01T00:00Z")]
+    [InlineData("2026-11-01T00:00:00.Z")]
+    [InlineData("2026-11-01T00:00:00.+03:00")]
+    [InlineData("2026-11-01T00:00:00.")]
     [InlineData("0000-01-01T00:00:00Z")]
     [InlineData("10000-01-01T00:00:00Z")]
     [InlineData("٢٠٢٦-11-01T00:00:00Z")]
@@ -66,13 +69,23 @@ public sealed class ListDecisionTests
     {
         foreach (var zone in new[] { "Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago" })
         {
-            var filter = ListReports.Decide(new(after, before, null, null, null, null), Merchant, zone, Now);
+            var filter = ListReports.Decide(new(after, before), Merchant, zone, Now);
 
             filter.From.ShouldBeLessThan(filter.Until);
             filter.Until.Year.ShouldBe(9999);
         }
     }
 
+    [Theory]
+    [InlineData("Pacific/Kiritimati")]
+    [InlineData("Pacific/Pago_Pago")]
+    public void the_first_day_of_the_calendar_is_a_day_everywhere(string zone)
+    {
+        var filter = ListReports.Decide(new("0001-01-01", "0001-01-01"), Merchant, zone, Now);
+
+        filter.From.ShouldBeLessThan(filter.Until);
+    }
+
     private static ReportFilter Decide(string? after, string? before) =>
-        ListReports.Decide(new(after, before, null, null, null, null), Merchant, "UTC", Now);
+        ListReports.Decide(new(after, before), Merchant, "UTC", Now);
 }
