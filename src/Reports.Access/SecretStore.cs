@@ -108,7 +108,8 @@ internal sealed class SecretStore(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// The credential as it stands now. Its rights and the epoch are of one snapshot, because they are of one statement.
+    /// The credential as it stands now. Its rights and the epoch are of one snapshot, because they are of one
+    /// statement.
     /// </summary>
     public async Task<StoredCredential?> FindAsync(string kind, string lookup, CancellationToken cancellation)
     {
