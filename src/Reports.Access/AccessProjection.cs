@@ -8,9 +8,9 @@ using Weasel.Postgresql.Tables;
 namespace Reports.Access;
 
 /// <summary>
-/// Who may do what, as it stands now. Written in the transaction of the event. Each change that is more than an addition
-/// also raises the epoch of access, in the same transaction: what a node remembers counts only as long as the epoch is
-/// the one it was read with (<see cref="CredentialCache"/>).
+/// Who may do what, as it stands now. Written in the transaction of the event. Each change that is more than an
+/// addition also raises the epoch of access, in the same transaction: what a node remembers counts only as long as the
+/// epoch is the one it was read with (<see cref="CredentialCache"/>).
 /// </summary>
 internal sealed partial class AccessProjection : EventProjection
 {

@@ -25,11 +25,13 @@ internal sealed class AccessStreams(IDocumentStore store, CurrentCaller current)
     /// <param name="tenant">The tenant of the stream; none for the platform.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="decide">
-    /// Gives the event from the state (none when there is no such stream), and puts into the session what else belongs
-    /// to the commit. It may run more than once.
+    /// Gives the event from the state (none when there is no such stream), and puts into the session what else
+    /// belongs to the commit. It may run more than once.
     /// </param>
     /// <param name="cancellation">Stops the change.</param>
-    /// <exception cref="ProblemException">The decision refused, or too many others were changing the stream.</exception>
+    /// <exception cref="ProblemException">
+    /// The decision refused, or too many others were changing the stream.
+    /// </exception>
     public Task ChangeAsync<TState>(
         Guid? tenant, Guid stream, Func<TState?, IDocumentSession, object> decide, CancellationToken cancellation)
         where TState : class =>

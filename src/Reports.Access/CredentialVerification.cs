@@ -21,9 +21,9 @@ internal sealed record Verdict(Caller? Caller, Problem? Refusal, RateLimit? Exha
 }
 
 /// <summary>
-/// Checks what was presented. Whatever is wrong with it, the same is done: what memory does not prove is looked up, also
-/// when memory could have told that it is wrong; unknown keys and users are checked against a hash that nothing has; and
-/// that a credential is revoked, disabled or expired is looked at after everything else.
+/// Checks what was presented. Whatever is wrong with it, the same is done: what memory does not prove is looked up,
+/// also when memory could have told that it is wrong; unknown keys and users are checked against a hash that nothing
+/// has; and whether a credential is revoked, disabled or expired is looked at after everything else.
 /// </summary>
 internal sealed partial class CredentialVerification(
     SecretStore secrets,

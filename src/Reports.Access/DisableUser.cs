@@ -20,7 +20,8 @@ public static class DisableUser
         new(UserRules.Active(user, userName).Id, by, now);
 
     internal sealed class Handler(
-        AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock) : IRequestHandler<Command>
+        AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock)
+        : IRequestHandler<Command>
     {
         public async Task Handle(Command command, CancellationToken cancellationToken)
         {

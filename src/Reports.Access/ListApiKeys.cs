@@ -4,7 +4,9 @@ using Reports.BuildingBlocks;
 
 namespace Reports.Access;
 
-/// <summary>The API keys of the current tenant, or all of them; the oldest first. No secret is among what is told.</summary>
+/// <summary>
+/// The API keys of the current tenant, or all of them; the oldest first. No secret is among what is told.
+/// </summary>
 public static class ListApiKeys
 {
     /// <summary>The query.</summary>
@@ -15,8 +17,8 @@ public static class ListApiKeys
     /// <param name="MerchantId">The merchant; none for an auditor of all.</param>
     /// <param name="Scopes">What it is for.</param>
     /// <param name="State">
-    /// <c>live</c>, <c>replaced</c> (works until it expires), <c>expired</c>, <c>revoked</c>, or <c>disabled</c> with its
-    /// merchant.
+    /// <c>live</c>, <c>replaced</c> (works until it expires), <c>expired</c>, <c>revoked</c>, or <c>disabled</c> with
+    /// its merchant.
     /// </param>
     /// <param name="IssuedAt">When it was issued.</param>
     /// <param name="ExpiresAt">Until when it is valid; none for no end.</param>

@@ -7,8 +7,8 @@ namespace Reports.Access;
 /// <summary>
 /// What hashing has shown of passwords lately, since a hash costs a tenth of a second: the right ones for five minutes
 /// after their last use, the wrong ones for half a minute. Neither passwords nor hashes are kept, only their HMAC under
-/// a key of this process. Another password of the user has another verifier, so it is found here under no old name; and
-/// whether the user may do anything is no question for here.
+/// a key of this process. A password that was changed has another hash, hence another HMAC; and what the user may do
+/// is no question for here.
 /// </summary>
 internal sealed class PasswordCache(TimeProvider clock)
 {

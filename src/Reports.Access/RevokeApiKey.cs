@@ -27,7 +27,8 @@ public static class RevokeApiKey
         };
 
     internal sealed class Handler(
-        AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock) : IRequestHandler<Command>
+        AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock)
+        : IRequestHandler<Command>
     {
         public async Task Handle(Command command, CancellationToken cancellationToken)
         {

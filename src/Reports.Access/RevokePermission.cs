@@ -34,7 +34,8 @@ public static class RevokePermission
     }
 
     internal sealed class Handler(
-        AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock) : IRequestHandler<Command>
+        AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock)
+        : IRequestHandler<Command>
     {
         public async Task Handle(Command command, CancellationToken cancellationToken)
         {

@@ -51,7 +51,8 @@ public static class RotateApiKey
 
         if (old.ValidUntil <= now)
         {
-            throw Refusal.Conflict($"The API key {keyId} is not valid any more: rotate its successor, or issue a new one.");
+            throw Refusal.Conflict(
+                $"The API key {keyId} is not valid any more: rotate its successor, or issue a new one.");
         }
 
         if (liveOthers > 0)
@@ -105,7 +106,8 @@ public static class RotateApiKey
         }
 
         // Two rotations at once can only be of the same key, the one that works: its stream's version lets one through.
-        private async Task<int> CountLiveOthersAsync(Guid credential, DateTimeOffset now, CancellationToken cancellation)
+        private async Task<int> CountLiveOthersAsync(
+            Guid credential, DateTimeOffset now, CancellationToken cancellation)
         {
             await using var command = database.CreateCommand(
                 """

@@ -34,15 +34,20 @@ internal sealed class SecretStore(NpgsqlDataSource database)
     public const string ApiKeys = "api_key";
     public const string Users = "user";
 
+    // One row always: what there is nothing of is probed for, sent and read like what there is, so that the time does
+    // not tell whether a name or a key id is known.
     private const string Find =
         """
-        select s.verifier, c.credential_id, c.principal_id, c.principal_number, c.merchant_id, c.is_superuser,
-               c.grants, c.expires_at, m.time_zone, c.ended_at is not null or m.disabled_at is not null,
+        select s.verifier is not null and c.credential_id is not null, coalesce(s.verifier, repeat('-', 96)),
+               coalesce(c.credential_id, nobody.id), coalesce(c.principal_id, nobody.id),
+               coalesce(c.principal_number, 0), c.merchant_id, coalesce(c.is_superuser, false),
+               coalesce(c.grants, '{-}'), c.expires_at, coalesce(m.time_zone, 'UTC'),
+               c.ended_at is not null or m.disabled_at is not null,
                coalesce((select n from reports.access_epoch), 0)
-        from reports.access_secrets s
-        join reports.access_credentials c using (credential_id)
-        left join reports.access_merchants m using (merchant_id)
-        where s.kind = $1 and s.lookup = $2
+        from (select '00000000-0000-0000-0000-000000000000'::uuid as id) nobody
+        left join reports.access_secrets s on s.kind = $1 and s.lookup = $2
+        left join reports.access_credentials c on c.credential_id = coalesce(s.credential_id, nobody.id)
+        left join reports.access_merchants m on m.merchant_id = coalesce(c.merchant_id, nobody.id)
         """;
 
     /// <summary>The table, for the schema of the event store's database.</summary>
@@ -108,7 +113,8 @@ internal sealed class SecretStore(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// The credential as it stands now. Its rights and the epoch are of one snapshot, because they are of one statement.
+    /// The credential as it stands now. Its rights and the epoch are of one snapshot, because they are of one
+    /// statement.
     /// </summary>
     public async Task<StoredCredential?> FindAsync(string kind, string lookup, CancellationToken cancellation)
     {
@@ -116,25 +122,27 @@ internal sealed class SecretStore(NpgsqlDataSource database)
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = kind });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = lookup });
         await using var row = await command.ExecuteReaderAsync(cancellation);
-        return await row.ReadAsync(cancellation) ? Read(row, kind) : null;
+        await row.ReadAsync(cancellation);
+        var found = Read(row, kind);
+        return row.GetBoolean(0) ? found : null;
     }
 
     private static StoredCredential Read(NpgsqlDataReader row, string kind)
     {
         var isKey = kind == ApiKeys;
-        var grants = row.GetFieldValue<string[]>(6);
+        var grants = row.GetFieldValue<string[]>(7);
         var actor = new Actor(
             isKey ? ActorKind.ApiKey : ActorKind.User,
-            row.GetGuid(2).ToString("D"),
-            row.GetGuid(1).ToString("D"));
+            row.GetGuid(3).ToString("D"),
+            row.GetGuid(2).ToString("D"));
         var caller = new Caller(
             actor,
-            row.GetInt32(3),
-            row.Optional<Guid>(4),
-            row.IsDBNull(8) ? "UTC" : row.GetString(8),
-            IsUnrestricted: isKey ? grants.Contains(Scopes.Reports) : row.GetBoolean(5),
+            row.GetInt32(4),
+            row.Optional<Guid>(5),
+            row.GetString(9),
+            IsUnrestricted: isKey ? grants.Contains(Scopes.Reports) : row.GetBoolean(6),
             grants.ToFrozenSet(StringComparer.Ordinal));
         return new StoredCredential(
-            row.GetString(0), row.Optional<DateTimeOffset>(7), row.GetBoolean(9), caller, row.GetInt64(10));
+            row.GetString(1), row.Optional<DateTimeOffset>(8), row.GetBoolean(10), caller, row.GetInt64(11));
     }
 }

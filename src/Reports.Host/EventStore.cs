@@ -43,7 +43,9 @@ internal static class EventStore
         services.AddScoped<IMartenOutbox, TenantOutbox>();
     }
 
-    /// <summary>Lets commands take as long as changes of the schema may, for a program that does nothing else.</summary>
+    /// <summary>
+    /// Lets commands take as long as changes of the schema may, for a program that does nothing else.
+    /// </summary>
     public static void AllowSchemaChanges(this IServiceCollection services) => services.AddSingleton(s =>
         DataSource(s.GetRequiredService<Settings>().Database, (int)LongestSchemaChange.TotalSeconds));
 

@@ -54,29 +54,92 @@ public sealed class AuthenticationTests(ReportsApp app)
     {
         var merchant = await app.MerchantAsync();
         var (name, _) = await merchant.UserAsync([ViewReport]);
+        var (disabled, itsPassword) = await merchant.UserAsync([ViewReport]);
+        await app.Services.SendAsync(null, new DisableUser.Command(disabled), default);
+        var (closed, revoked) = (await app.MerchantAsync(), await app.KeyAsync(merchant.Id));
+        var (closedUser, closedPassword) = await closed.UserAsync([ViewReport]);
+        await app.Services.SendAsync(closed.Id, new DisableMerchant.Command(), default);
+        await app.Services.SendAsync(null, new RevokeApiKey.Command(revoked.Split('_')[2]), default);
+        var expired = (await app.Services.SendAsync(
+            merchant.Id, new IssueApiKey.Command(ExpiresAt: DateTimeOffset.UtcNow.AddSeconds(1)), default)).Key;
+        await Task.Delay(TimeSpan.FromSeconds(1));
         var flipped = merchant.Key[..^8] + (merchant.Key[^8] == 'a' ? 'b' : 'a') + merchant.Key[^7..];
-        string[] bad =
+        string?[] bad =
         [
-            "", "Api-Key ", $"Api-Key {flipped}", $"Api-Key {merchant.Key}x", "Api-Key my-secret-key", "Bearer x", "Basic",
+            null, "", "Api-Key ", $"Api-Key {flipped}", $"Api-Key {merchant.Key}x", $"Api-Key {ApiKey.Create(live: true).Text}",
+            $"Api-Key {revoked}", $"Api-Key {expired}", $"Api-Key {closed.Key}", "Bearer x", "Basic",
             "Basic !!!", $"Basic {Convert.ToBase64String([0xff, 0xfe])}", Basic(name, "wrong password 1"),
-            Basic("nobody", "wrong password 1"), $"Basic {Convert.ToBase64String("no colon"u8)}",
+            Basic("nobody", "wrong password 1"), Basic(disabled, itsPassword), Basic(closedUser, closedPassword),
+            $"Basic {Convert.ToBase64String("no colon"u8)}",
             Basic("", "no name at all"), Basic(name, "control\u0001character"),
             "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes(new string('x', 65536))),
         ];
 
-        var bodies = new HashSet<string>();
+        var (bodies, headers) = (new HashSet<string>(), new HashSet<string>());
         foreach (var authorization in bad)
         {
-            using var response = await ListAsync(("Authorization", authorization));
+            using var response = await ListAsync(authorization is null ? [] : [("Authorization", authorization)]);
             response.StatusCode.ShouldBe(HttpStatusCode.Unauthorized, authorization);
             response.Headers.GetValues("WWW-Authenticate")
                 .ShouldBe(["""Basic realm="reports", charset="UTF-8" """.Trim(), """Api-Key realm="reports" """.Trim()]);
-            var problem = await Problems.UnauthorizedAsync(response);
-            bodies.Add(problem.GetRawText().Replace(
-                problem.GetProperty("request_id").GetString()!, "", StringComparison.Ordinal));
+            await Problems.UnauthorizedAsync(response);
+            var requestId = response.Headers.GetValues("X-Request-Id").Single();
+            bodies.Add((await response.Content.ReadAsStringAsync()).Replace(requestId, "", StringComparison.Ordinal));
+            headers.Add(string.Join('\n', response.Headers.Concat(response.Content.Headers)
+                .Where(h => h.Key != "Date" && !h.Key.Contains("RateLimit"))
+                .Select(h => $"{h.Key}: {string.Join(", ", h.Value)}").Order())
+                .Replace(requestId, "", StringComparison.Ordinal));
         }
 
-        bodies.Count.ShouldBe(1);
+        bodies.ShouldHaveSingleItem();
+        headers.ShouldHaveSingleItem();
+    }
+
+    [Theory]
+    [InlineData("YOUR_API_KEY")]
+    [InlineData("<key>")]
+    [InlineData("my-secret-key")]
+    [InlineData("test")]
+    [InlineData("changeme")]
+    [InlineData("rk_test_0123456789")]
+    [InlineData("rk_live_xxxxxxxxxx_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_xxxxxx")]
+    [InlineData("rk_test_0000000000_0000000000000000000000000000000000000000000_000000")]
+    [InlineData("3fa85f64-5717-4562-b3fc-2c963f66afa6")]
+    public async Task a_sample_key_is_never_valid(string sample)
+    {
+        using var response = await ListAsync(("Api-Key", sample));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task two_authorization_lines_are_more_than_one_credential_unless_they_hold_the_same_key()
+    {
+        var merchant = await app.MerchantAsync();
+        var (name, password) = await merchant.UserAsync([ViewReport]);
+        var (key, basic) = ($"Api-Key {merchant.Key}", Basic(name, password));
+
+        using var same = await ListAsync(("Authorization", key), ("Authorization", key));
+        using var mixed = await ListAsync(("Authorization", key), ("Authorization", basic));
+        using var user = await ListAsync(("Authorization", basic), ("Authorization", basic));
+
+        same.StatusCode.ShouldBe(HttpStatusCode.OK);
+        mixed.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        user.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    public async Task a_name_and_a_password_may_be_sent_decomposed()
+    {
+        var merchant = await app.MerchantAsync();
+        var name = $"j\u00fcrgen-{Guid.CreateVersion7():n}";
+        await app.Services.SendAsync(
+            merchant.Id, new RegisterUser.Command(name, "p\u00e4ssw\u00f6rd: with colon", [ViewReport]), default);
+
+        using var response = await ListAsync(
+            ("Authorization", Basic(name.Normalize(NormalizationForm.FormD), "pa\u0308sswo\u0308rd: with colon")));
+
+        response.StatusCode.ShouldBe(HttpStatusCode.OK);
     }
 
     [Theory]

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Marten;
 using Microsoft.Extensions.DependencyInjection;
+using Reports.Access;
 using Reports.Contracts;
+using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Shouldly;
 using Xunit;
@@ -56,7 +58,8 @@ public sealed class StoreTests(ReportsApp app)
         await using var other = new ReportsApp();
         await other.InitializeAsync();
         var merchant = await other.MerchantAsync("Asia/Kuwait");
-        await merchant.UserAsync(["report.can_view_report", "report.can_view_audit"]);
+        var (user, _) = await merchant.UserAsync(["report.can_view_report", "report.can_view_audit"]);
+        await ChangeAccessAsync(other, merchant, user);
         await merchant.FinishedAsync("a", createdAt: DateTimeOffset.UtcNow.AddDays(-1));
         await merchant.FinishedAsync("b", interval: ReportInterval.Monthly);
         await merchant.ExpireAsync((await merchant.FinishedAsync("c")).Id);
@@ -78,6 +81,20 @@ public sealed class StoreTests(ReportsApp app)
         await other.InitializeAsync();
 
         await other.Services.GetRequiredService<IDocumentStore>().Storage.Database.AssertDatabaseMatchesConfigurationAsync();
+    }
+
+    private static async Task ChangeAccessAsync(ReportsApp app, TestMerchant merchant, string user)
+    {
+        var (id, gone) = (merchant.Key.Split('_')[2], await app.MerchantAsync());
+        var current = await app.Services.SendAsync(null, new RotateApiKey.Command(id, TimeSpan.FromHours(1)), default);
+        await app.Services.SendAsync(null, new RevokeApiKey.Command(id), default);
+        await app.Services.SendAsync(null, new RotateApiKey.Command(current.KeyId, TimeSpan.Zero), default);
+        await app.Services.SendAsync(null, new RevokePermission.Command(user, "report.can_view_audit"), default);
+        await app.Services.SendAsync(null, new ChangePassword.Command(user, "another long password"), default);
+        await app.Services.SendAsync(null, new DisableUser.Command(user), default);
+        await app.Services.SendAsync(
+            merchant.Id, new ChangeMerchant.Command("Shop", "Asia/Riyadh", 30, new(1000), new(7)), default);
+        await app.Services.SendAsync(gone.Id, new DisableMerchant.Command(), default);
     }
 
     private static async Task<List<string>> ContentAsync(ReportsApp app, string[] tables)

@@ -46,7 +46,8 @@ internal static class KeyCommands
             DefaultValueFactory = _ => TimeSpan.FromHours(24),
             CustomParser = Overlap,
         };
-        var (test, expires) = (Test(), Expires("Until when the new key is valid; by default as long as the old one was"));
+        var test = Test();
+        var expires = Expires("Until when the new key is valid; by default as long as the old one was");
         var command = new Command(
             "rotate", "Issue a key in place of another, of the same principal and scopes; prints it, this once")
         {
@@ -55,7 +56,8 @@ internal static class KeyCommands
         command.SetAction((parsed, cancellation) => Instance.SendAsync(
             null,
             new RotateApiKey.Command(
-                parsed.GetRequiredValue(id), parsed.GetValue(overlap), !parsed.GetValue(test), parsed.GetValue(expires)),
+                parsed.GetRequiredValue(id), parsed.GetValue(overlap), !parsed.GetValue(test),
+                parsed.GetValue(expires)),
             issued => Console.WriteLine(issued.Key),
             cancellation));
         return command;

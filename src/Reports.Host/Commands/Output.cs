@@ -13,7 +13,8 @@ internal static class Output
         var widths = header.Select((_, column) => lines.Max(line => line[column].Length)).ToArray();
         foreach (var line in lines)
         {
-            Console.WriteLine(string.Join("  ", line.Select((text, column) => text.PadRight(widths[column]))).TrimEnd());
+            var cells = line.Select((text, column) => text.PadRight(widths[column]));
+            Console.WriteLine(string.Join("  ", cells).TrimEnd());
         }
     }
 

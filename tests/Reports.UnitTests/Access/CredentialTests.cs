@@ -81,6 +81,84 @@ public sealed class CredentialTests
     public void what_rfc_7617_forbids_is_no_credential(string pair) =>
         From(Basic(pair)).ShouldBe(new PresentedCredential.Unusable());
 
+    [Theory]
+    [InlineData("Basic !!!")]
+    [InlineData("Basic")]
+    [InlineData("Basic ")]
+    [InlineData("Basic //79")]
+    [InlineData("Basic bm8gY29sb24=")]
+    [InlineData("Bearer x")]
+    [InlineData("Api-Key ")]
+    [InlineData("")]
+    public void what_cannot_be_read_is_unusable_and_not_nothing(string authorization) =>
+        From(authorization).ShouldBe(Unusable);
+
+    [Fact]
+    public void a_credential_of_any_length_is_read_or_unusable()
+    {
+        From(Basic($"user:{new string('x', 65536)}")).ShouldBe(Unusable);
+        From($"Api-Key {new string('x', 65536)}").ShouldBe(Unusable);
+        From(Basic($"user:{new string('x', 256)}")).ShouldBe(new PresentedCredential.Basic("user", new string('x', 256)));
+    }
+
+    [Fact]
+    public void bytes_that_are_not_utf8_are_unusable() =>
+        From($"Basic {Convert.ToBase64String([.. "user:"u8, 0xff, 0xfe])}").ShouldBe(Unusable);
+
+    [Fact]
+    public void names_and_passwords_are_compared_in_their_composed_form() =>
+        From(Basic("ju\u0308rgen:pa\u0308ss")).ShouldBe(new PresentedCredential.Basic("j\u00fcrgen", "p\u00e4ss"));
+
+    [Theory]
+    [InlineData("basic")]
+    [InlineData("BASIC")]
+    [InlineData("bAsIc")]
+    public void the_scheme_word_is_read_in_any_case(string scheme) =>
+        From(Basic("user:password").Replace("Basic", scheme, StringComparison.Ordinal))
+            .ShouldBe(new PresentedCredential.Basic("user", "password"));
+
+    [Fact]
+    public void no_header_is_no_credential() => PresentedCredential.From(new HeaderDictionary()).ShouldBeNull();
+
+    [Fact]
+    public void only_the_same_key_may_come_twice()
+    {
+        var basic = Basic("user:password");
+
+        From(["Api-Key k", "api-key  k"], ["k"]).ShouldBe(new PresentedCredential.Key("k"));
+        From(["Api-Key k", "Api-Key other"], []).ShouldBe(Unusable);
+        From([], ["k", "other"]).ShouldBe(Unusable);
+        From([basic, basic], []).ShouldBe(Unusable);
+        From([basic], ["k"]).ShouldBe(Unusable);
+        From(["Bearer x"], ["k"]).ShouldBe(Unusable);
+    }
+
+    [Fact]
+    public void what_was_presented_tells_no_secret_as_text()
+    {
+        $"{From(Basic("user:password"))}{From("Api-Key secret")}".ShouldBe("BasicKey");
+    }
+
+    [Fact]
+    public async Task a_hash_of_other_parameters_is_still_verified_and_is_to_be_made_anew()
+    {
+        // Argon2id of "password" with 256 KiB, one pass, one lane.
+        using var argon = new Konscious.Security.Cryptography.Argon2id("password"u8.ToArray())
+        {
+            Salt = new byte[16],
+            MemorySize = 256,
+            Iterations = 1,
+            DegreeOfParallelism = 1,
+        };
+        var old = $"$argon2id$v=19$m=256,t=1,p=1${Convert.ToBase64String(new byte[16])}$"
+            + Convert.ToBase64String(await argon.GetBytesAsync(32));
+
+        (await PasswordHash.VerifyAsync("password", old)).ShouldBeTrue();
+        PasswordHash.IsCurrent(old).ShouldBeFalse();
+        PasswordHash.IsCurrent(await PasswordHash.CreateAsync("password")).ShouldBeTrue();
+        PasswordHash.IsCurrent(PasswordHash.Dummy).ShouldBeTrue();
+    }
+
     [Property]
     public void no_authorization_header_whatever_throws(string? header)
     {
@@ -89,6 +167,11 @@ public sealed class CredentialTests
         Should.NotThrow(() => PresentedCredential.From(headers));
         Should.NotThrow(() => ApiKey.Parse(header ?? ""));
     }
+
+    private static readonly PresentedCredential Unusable = new PresentedCredential.Unusable();
+
+    private static PresentedCredential? From(string[] authorization, string[] keys) =>
+        PresentedCredential.From(new HeaderDictionary { ["Authorization"] = authorization, ["Api-Key"] = keys });
 
     private static PresentedCredential? From(string authorization) =>
         PresentedCredential.From(new HeaderDictionary { ["Authorization"] = authorization });
