@@ -95,7 +95,8 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
         DateTimeOffset? createdAt = null,
         ReportInterval interval = ReportInterval.Daily,
         ReportSource source = ReportSource.Auto,
-        DateTimeOffset? expiresAt = null)
+        DateTimeOffset? expiresAt = null,
+        ReportPeriod? period = null)
     {
         content ??= Encoding.UTF8.GetBytes($"id,amount\r\n{Guid.CreateVersion7()},1.00\r\n");
         var created = createdAt ?? DateTimeOffset.UtcNow.AddMinutes(-5);
@@ -109,7 +110,7 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
         }
 
         var facts = await FileInspection.InspectAsync(files, storageKey, ReportFormat.Csv, default);
-        var period = new ReportPeriod(created.AddDays(-1), created, "Asia/Kuwait");
+        period ??= new ReportPeriod(created.AddDays(-1), created, "Asia/Kuwait");
         var description = new ReportDescription(
             NextNumber(), name, interval, source, ReportFormat.Csv, new(), period, created);
         var given = new GivenReport(report, description.Number, storageKey.Value, content);
