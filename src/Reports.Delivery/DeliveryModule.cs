@@ -59,6 +59,7 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<EncryptedIds>();
         services.AddSingleton<PageMarks>();
+        services.AddSingleton<ListWalks>();
         services.AddSingleton<Origins>();
         services.AddSingleton<DownloadLedger>();
         services.AddScoped<ReportPresenter>();
