@@ -136,12 +136,15 @@ internal sealed partial class DownloadDecider(
 
     private DownloadTarget Locate(string locator, Guid? merchant) => locator switch
     {
-        { Length: 36 } when Guid.TryParseExact(locator, "D", out var token) =>
+        { Length: 36 } when locator.All(IsOfUuid) && Guid.TryParseExact(locator, "D", out var token) =>
             new DownloadTarget(LocatorKind.Token, tokens.Open(token), null),
         _ when EncryptedIds.IsShaped(locator) =>
             new DownloadTarget(LocatorKind.EncryptedId, null, merchant is { } m ? ids.Open(m, locator) : null),
         _ => new DownloadTarget(LocatorKind.Malformed, null, null),
     };
+
+    // The framework takes signs and hexadecimal prefixes within a UUID too.
+    private static bool IsOfUuid(char c) => char.IsAsciiHexDigit(c) || c == '-';
 
     private Task<StoredReport?> FindAsync(Caller? caller, DownloadTarget target, CancellationToken cancellation) =>
         (caller?.Tenant, target) switch
