@@ -33,6 +33,12 @@ public sealed record DeliveryOptions(
     /// </summary>
     public bool IsNotFoundOnly { get; init; }
 
+    /// <summary>How many bytes a second a client must take of a download at the least.</summary>
+    public double SlowestBytesPerSecond { get; init; } = 1024;
+
+    /// <summary>How much longer it may take for each block of a file.</summary>
+    public TimeSpan SlowGrace { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>The hour in which downloads are counted; tests cannot wait for one.</summary>
     internal TimeSpan DownloadWindow { get; init; } = TimeSpan.FromHours(1);
 }
@@ -53,9 +59,11 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<EncryptedIds>();
         services.AddSingleton<PageMarks>();
+        services.AddSingleton<ListWalks>();
         services.AddSingleton<Origins>();
         services.AddSingleton<DownloadLedger>();
         services.AddScoped<ReportPresenter>();
+        services.AddScoped<DownloadDecider>();
         services.AddScoped<DownloadReport>();
         services.AddHostedService<DownloadNode>();
         services.AddSingleton<DownloadQuota>();

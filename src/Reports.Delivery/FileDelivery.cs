@@ -26,6 +26,14 @@ internal sealed record DownloadEnd(DownloadOutcome? Outcome, DownloadFailure? Fa
     }
 }
 
+/// <summary>How fast a client must take what it asked for.</summary>
+/// <param name="BytesPerSecond">The slowest rate.</param>
+/// <param name="Grace">What is added to it for each block.</param>
+internal readonly record struct DownloadPace(double BytesPerSecond, TimeSpan Grace)
+{
+    public TimeSpan TimeFor(int bytes) => TimeSpan.FromSeconds(bytes / BytesPerSecond) + Grace;
+}
+
 /// <summary>
 /// Sends a stored file, or a part of it, block by block. A block is sent only when its digest is the one that was
 /// recorded when the report was verified; the first that is needed is checked before the answer starts.
@@ -67,10 +75,15 @@ internal sealed class FileDelivery : IDisposable
     }
 
     /// <summary>Sends the bytes that are wanted. The first block has been read and checked already.</summary>
-    public async Task<DownloadEnd> SendAsync(HttpContext http, CancellationToken stopping)
+    /// <param name="http">The request to answer.</param>
+    /// <param name="pace">How long a client may take for bytes: the server's own limit forgives who began fast.</param>
+    /// <param name="stopping">Whether the node is being stopped.</param>
+    public async Task<DownloadEnd> SendAsync(HttpContext http, DownloadPace pace, CancellationToken stopping)
     {
         long sent = 0;
-        var aborted = http.RequestAborted;
+        using var slow = new CancellationTokenSource();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, slow.Token);
+        var aborted = either.Token;
         try
         {
             for (var block = FirstBlock; _selection.First + sent <= _selection.Last; block++)
@@ -83,15 +96,17 @@ internal sealed class FileDelivery : IDisposable
                 var start = (long)block * _report!.BlockSize;
                 var skipped = (int)(_selection.First + sent - start);
                 var length = (int)Math.Min(BlockLength(block), _selection.Last - start + 1) - skipped;
+                slow.CancelAfter(pace.TimeFor(length));
                 var flushed = await http.Response.BodyWriter.WriteAsync(_block.AsMemory(skipped, length), aborted);
 
                 // The writes of a connection that is gone return normally: their result tells, and the token, which
                 // comes late when many connections go at once.
                 if (flushed.IsCompleted || aborted.IsCancellationRequested)
                 {
-                    return Cut(sent, stopping);
+                    return Cut(sent, slow.IsCancellationRequested, stopping);
                 }
 
+                slow.CancelAfter(Timeout.InfiniteTimeSpan);
                 sent += length;
             }
 
@@ -100,7 +115,7 @@ internal sealed class FileDelivery : IDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            return Cut(sent, stopping);
+            return Cut(sent, slow.IsCancellationRequested, stopping);
         }
         catch (Exception)
         {
@@ -108,9 +123,9 @@ internal sealed class FileDelivery : IDisposable
         }
     }
 
-    private static DownloadEnd Cut(long sent, CancellationToken stopping) => stopping.IsCancellationRequested
-        ? new DownloadEnd(DownloadFailure.Interrupted, "shutdown", sent)
-        : new DownloadEnd(DownloadFailure.Aborted, "client_closed", sent);
+    private static DownloadEnd Cut(long sent, bool isSlow, CancellationToken stopping) =>
+        stopping.IsCancellationRequested ? new(DownloadFailure.Interrupted, "shutdown", sent)
+        : new(DownloadFailure.Aborted, isSlow ? "too_slow" : "client_closed", sent);
 
     public void Dispose()
     {

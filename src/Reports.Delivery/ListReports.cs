@@ -70,8 +70,7 @@ internal static class ListReports
         private static bool IsTime(string text) => Times.Day(text) is not null || Times.Instant(text) is not null;
     }
 
-    internal sealed class Handler(
-        FinishedReports reports, PageMarks marks, CurrentCaller current, TimeProvider clock)
+    internal sealed class Handler(ListWalks walks, CurrentCaller current, TimeProvider clock)
         : IRequestHandler<Query, Page>
     {
         public async Task<Page> Handle(Query query, CancellationToken cancellationToken)
@@ -89,103 +88,11 @@ internal static class ListReports
             };
             return query switch
             {
-                { Since: { } since } => await SinceAsync(filter, limit, kept, since, cancellationToken),
+                { Since: { } since } => await walks.SinceAsync(filter, limit, kept, since, cancellationToken),
                 { Cursor: { } cursor } =>
-                    await AtCursorAsync(filter, limit, kept, cursor, query.IsDefaultWindow, cancellationToken),
-                _ => await AtOffsetAsync(filter, limit, kept, cancellationToken),
+                    await walks.AtCursorAsync(filter, limit, kept, cursor, query.IsDefaultWindow, cancellationToken),
+                _ => await walks.AtOffsetAsync(filter, limit, kept, cancellationToken),
             };
-        }
-
-        private async Task<Page> AtOffsetAsync(
-            ReportFilter filter, int limit, Query kept, CancellationToken cancellation)
-        {
-            var offset = Number(kept.Offset) ?? 0;
-            var page = await reports.PageAsync(filter, limit, offset, cancellation);
-
-            // What finishes during the walk may be on none of its pages: the watermark is that of its first page.
-            var watermark = kept.Watermark is { } frozen
-                ? Opened("watermark", frozen, marks.OpenWatermark(filter.Merchant, frozen))
-                : Watermark.After(page.Snapshot);
-            var text = marks.Seal(filter.Merchant, watermark);
-            Query At(long other) => kept with
-            {
-                Offset = other.ToString(CultureInfo.InvariantCulture),
-                Watermark = text,
-            };
-            return new Page(
-                page.Count,
-                page.Rows,
-                page.HasMore ? At(offset + limit) : null,
-                offset > 0 ? At(Math.Max(0, Math.Min(offset, page.Count) - limit)) : null,
-                text);
-        }
-
-        private async Task<Page> AtCursorAsync(
-            ReportFilter filter,
-            int limit,
-            Query kept,
-            string cursor,
-            bool isDefaultWindow,
-            CancellationToken cancellation)
-        {
-            var place = cursor.Length == 0
-                ? null
-                : Opened("cursor", cursor, marks.OpenCursor(filter.Merchant, cursor));
-            if (place is not null && isDefaultWindow && place.IsDefaultWindow)
-            {
-                filter = filter with { From = place.Filter.From };
-                kept = kept with { CreatedAfter = Times.Text(filter.From) };
-            }
-
-            if (place is not null && place.Filter != filter)
-            {
-                throw Invalid("cursor", "belongs to a list with other filters");
-            }
-
-            var page = await reports.PageAsync(filter, limit, place, cancellation);
-            var watermark = place?.Watermark ?? Watermark.After(page.Snapshot);
-            Query At(FinishedReport row, bool isBackward)
-            {
-                var there = new Cursor(
-                    filter, place?.IsDefaultWindow ?? isDefaultWindow, row.CreatedAt, row.Id, isBackward,
-                    place?.Began ?? page.Snapshot.Text, watermark);
-                return kept with { Cursor = marks.Seal(filter.Merchant, there) };
-            }
-
-            var (hasNext, hasPrevious) = place switch
-            {
-                null => (page.HasMore, false),
-                { IsBackward: true } => (true, page.HasMore),
-                _ => (page.HasMore, true),
-            };
-            return new Page(
-                page.Count,
-                page.Rows,
-                hasNext && page.Rows is [.., var last] ? At(last, isBackward: false) : null,
-                hasPrevious && page.Rows is [var first, ..] ? At(first, isBackward: true) : null,
-                marks.Seal(filter.Merchant, watermark));
-        }
-
-        private async Task<Page> SinceAsync(
-            ReportFilter filter, int limit, Query kept, string since, CancellationToken cancellation)
-        {
-            var from = Opened("since", since, marks.OpenWatermark(filter.Merchant, since));
-            var page = await reports.PageAsync(filter, limit, Number(kept.Offset) ?? 0, from, cancellation);
-            if (from.Xid > page.Snapshot.Xmax)
-            {
-                throw Invalid("since", "is of an earlier database of this service; list anew");
-            }
-
-            // A page says of itself what it showed, so that whoever goes on from it misses nothing.
-            var watermark = marks.Seal(
-                filter.Merchant,
-                page.HasMore ? from.MoveTo(page.LastXid, page.Rows[^1].Number) : from.MoveTo(page.Snapshot.Xmin, -1));
-            return new Page(
-                page.Count,
-                page.Rows,
-                page.HasMore ? kept with { Since = watermark, Offset = null } : null,
-                Previous: null,
-                watermark);
         }
     }
 
@@ -274,11 +181,7 @@ internal static class ListReports
         _ => throw Invalid(name, "must be given once"),
     };
 
-    private static T Opened<T>(string name, string text, T? mark)
-        where T : class => mark ?? throw Invalid(
-            name, text.Length == 0 ? "must not be empty" : "is not one that this service made for you");
-
-    private static ProblemException Invalid(string name, string finding, string? detail = null) => new(
+    internal static ProblemException Invalid(string name, string finding, string? detail = null) => new(
         Problem.InvalidParameters with
         {
             Detail = detail ?? $"{name} {finding}",
@@ -286,7 +189,7 @@ internal static class ListReports
         });
 
     // Any run of digits is a number, however large; its size is limited where it is used.
-    private static long? Number(string? text) =>
+    internal static long? Number(string? text) =>
         text is { Length: > 0 } && text.All(char.IsAsciiDigit)
             ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : long.MaxValue
             : null;

@@ -35,15 +35,13 @@ internal readonly record struct Snapshot(string Text, ulong Xmin, ulong Xmax)
 /// <param name="Id">The report at the place.</param>
 /// <param name="IsBackward">Whether the page is the one before the place.</param>
 /// <param name="Began">The snapshot of the first page.</param>
-/// <param name="Watermark">The watermark of the first page.</param>
 internal sealed record Cursor(
     ReportFilter Filter,
     bool IsDefaultWindow,
     DateTime CreatedAt,
     Guid Id,
     bool IsBackward,
-    string Began,
-    Watermark Watermark);
+    string Began);
 
 /// <summary>
 /// A place in the order in which reports were finished: by the transaction that finished them, then by number. A place
@@ -138,6 +136,7 @@ internal sealed class PageMarks(KeyRing keys)
     }
 }
 
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 [JsonSerializable(typeof(Cursor))]
 [JsonSerializable(typeof(Watermark))]
 internal sealed partial class MarkJson : JsonSerializerContext;

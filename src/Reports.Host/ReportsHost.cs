@@ -18,6 +18,7 @@ internal static class ReportsHost
     {
         var builder = WebApplication.CreateBuilder(args);
         var settings = Settings.From(builder.Configuration);
+        var connections = ConnectionLimits.From(builder.Configuration);
         var services = builder.Services;
         services.AddSingleton(settings);
         services.AddSingleton(settings.Keys);
@@ -37,6 +38,8 @@ internal static class ReportsHost
                 settings.TokenLifetime, settings.NodeLease, settings.RequestsPerDay, settings.DownloadsPerHour)
             {
                 IsNotFoundOnly = settings.IsNotFoundOnly,
+                SlowestBytesPerSecond = connections.MinimumDataRate,
+                SlowGrace = connections.GracePeriod,
             });
         services.AddReferenceGenerator(settings.Database);
 
@@ -52,7 +55,7 @@ internal static class ReportsHost
                 options, settings, compilesHandlers || builder.Environment.IsDevelopment()),
             ExtensionDiscovery.ManualOnly);
         builder.Logging.AddSecretFilters();
-        builder.WebHost.ConfigureKestrel(ConnectionLimits.From(builder.Configuration).Configure);
+        builder.WebHost.ConfigureKestrel(connections.Configure);
         OutermostFilter.AddTo(services, Proxies.From(builder.Configuration));
         return builder;
     }

@@ -42,6 +42,27 @@ public sealed class ConnectionTests(ReportsApp app)
         end.Outcome.ShouldBe(DownloadFailure.Aborted);
     }
 
+    // At this rate the server itself would wait a minute and more, since so much was taken at once.
+    [Fact]
+    public async Task a_client_that_stops_taking_bytes_is_cut_though_it_began_fast()
+    {
+        await using var node = await app.ListenAsync(
+            "--Reports:Connections:MinimumDataRate=200000", "--Reports:Connections:GracePeriod=00:00:01.5");
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("large.csv", RandomNumberGenerator.GetBytes(Large));
+        using var socket = await RequestAsync(merchant, "large.csv", new Uri(node.Urls.First()));
+        var attempt = await ReadAttemptIdAsync(socket);
+        var buffer = new byte[64 * 1024];
+        for (var taken = 0; taken < 15_000_000;)
+        {
+            taken += await socket.ReceiveAsync(buffer);
+        }
+
+        var end = (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloadFailed>();
+        (end.Outcome, end.Code).ShouldBe((DownloadFailure.Aborted, "too_slow"));
+        end.BytesSent.ShouldNotBeNull().ShouldBeInRange(15_000_000, Large - 1);
+    }
+
     [Fact]
     public async Task clients_that_hang_up_all_at_once_are_all_recorded_as_aborted()
     {

@@ -177,7 +177,7 @@ public sealed class DownloadRangeTests(ReportsApp app)
         var given = await merchant.FinishedAsync("r.csv", RandomNumberGenerator.GetBytes(20_000_000));
         var url = new Uri(app.Address, await merchant.DownloadPathAsync("r.csv"));
         var file = Path.GetTempFileName();
-        string[] arguments = ["--silent", "--show-error", "--fail", "--header", $"Api-Key: {merchant.Key}", "--output", file];
+        string[] arguments = ["--silent", "--fail", "--header", $"Api-Key: {merchant.Key}", "--output", file];
 
         (await CurlAsync([.. arguments, "--limit-rate", "500k", "--max-time", "1", $"{url}"])).ShouldBe(28);
         var cut = new FileInfo(file).Length;

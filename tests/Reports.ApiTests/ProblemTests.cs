@@ -37,6 +37,28 @@ public sealed class ProblemTests(ReportsApp app)
     public async Task the_schema_refuses_what_is_no_problem(string body) =>
         (await JsonSchemas.IsProblemAsync(body)).ShouldBeFalse();
 
+    [Fact]
+    public void every_code_has_the_status_and_the_words_of_the_contract() =>
+        Problem.All.Select(p => $"{p.Status} {p.Code} | {p.Message} | {p.ErrorType}").Order().ShouldBe([
+            "400 invalid_parameters | Bad filters | validation_error",
+            "401 unauthorized | Invalid/missing auth | authentication_error",
+            "403 forbidden | Insufficient permissions | permission_error",
+            "404 not_found | Report not found | not_found_error",
+            "405 method_not_allowed | Method not allowed | request_error",
+            "409 conflict | Conflict | conflict_error",
+            "410 report_expired | Report expired | gone_error",
+            "410 token_expired | Download token expired | gone_error",
+            "412 precondition_failed | Precondition failed | conflict_error",
+            "413 payload_too_large | Payload too large | request_error",
+            "415 unsupported_media_type | Unsupported media type | request_error",
+            "416 range_not_satisfiable | Range not satisfiable | request_error",
+            "422 unprocessable | Unprocessable | request_error",
+            "428 precondition_required | Precondition required | conflict_error",
+            "429 rate_limited | Too many requests | rate_limit_error",
+            "500 internal_error | Internal error | server_error",
+            "503 unavailable | Temporarily unavailable | server_error",
+        ]);
+
     [Theory]
     [MemberData(nameof(Codes))]
     public async Task every_problem_is_written_with_the_one_body(string code)

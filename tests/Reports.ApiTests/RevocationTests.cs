@@ -152,9 +152,9 @@ public sealed class RevocationTests(RevocationApp fixture) : IClassFixture<Revoc
     {
         var merchant = await _app.MerchantAsync();
         using var client = Client(merchant.Key);
-        var start = Stopwatch.GetTimestamp();
         await _app.Services.SendAsync(
             null, new RotateApiKey.Command(IdOf(merchant.Key), TimeSpan.FromSeconds(4)), default);
+        var start = Stopwatch.GetTimestamp();
         await RememberAsync(client, SecretStore.ApiKeys, IdOf(merchant.Key));
 
         await Task.Delay(TimeSpan.FromSeconds(4) - Stopwatch.GetElapsedTime(start) + TimeSpan.FromMilliseconds(200));

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Marten;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Reports.Access;
 using Reports.Contracts;
+using Reports.Host;
 using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Shouldly;
@@ -82,6 +84,20 @@ public sealed class StoreTests(ReportsApp app)
 
         await other.Services.GetRequiredService<IDocumentStore>().Storage.Database.AssertDatabaseMatchesConfigurationAsync();
     }
+
+    [Fact]
+    public async Task a_change_of_the_schema_may_take_longer_than_a_request()
+    {
+        var builder = app.Builder();
+        builder.Services.AllowSchemaChanges();
+        await using var changing = ReportsHost.Build(builder);
+
+        CommandTimeout(changing.Services).ShouldBe(3600);
+        CommandTimeout(app.Services).ShouldBe(10);
+    }
+
+    private static int CommandTimeout(IServiceProvider services) => new NpgsqlConnectionStringBuilder(
+        services.GetRequiredService<NpgsqlDataSource>().ConnectionString).CommandTimeout;
 
     private static async Task ChangeAccessAsync(ReportsApp app, TestMerchant merchant, string user)
     {

@@ -52,9 +52,9 @@ public sealed class WholeWayTests(ReportsApp app)
     }
 
     [Theory]
-    [InlineData(ReportFormat.Csv)]
-    [InlineData(ReportFormat.Xlsx)]
-    public async Task a_report_without_rows_is_a_report(ReportFormat format)
+    [InlineData(ReportFormat.Csv, "text/csv; charset=utf-8")]
+    [InlineData(ReportFormat.Xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")]
+    public async Task a_report_without_rows_is_a_report(ReportFormat format, string mediaType)
     {
         var merchant = await app.MerchantAsync();
 
@@ -63,7 +63,9 @@ public sealed class WholeWayTests(ReportsApp app)
         var listed = (await merchant.ListAsync()).GetProperty("results")[0];
         listed.GetProperty("records_amount").GetInt64().ShouldBe(0);
         using var client = merchant.Client();
-        (await client.GetByteArrayAsync(new Uri(TestMerchant.PathOf(listed), UriKind.Relative))).ShouldNotBeEmpty();
+        using var answer = await client.GetAsync(new Uri(TestMerchant.PathOf(listed), UriKind.Relative));
+        (await answer.Content.ReadAsByteArrayAsync()).ShouldNotBeEmpty();
+        answer.Content.Headers.ContentType!.ToString().ShouldBe(mediaType);
     }
 
     [Fact]

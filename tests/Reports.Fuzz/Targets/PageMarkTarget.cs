@@ -15,7 +15,7 @@ internal static class PageMarkTarget
     {
         var watermark = new Watermark(7, -1, "7:9:7,8");
         var filter = new ReportFilter(Merchant, DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddDays(1), "daily", null);
-        var cursor = new Cursor(filter, true, DateTime.UnixEpoch, Merchant, false, "7:9:7,8", watermark);
+        var cursor = new Cursor(filter, true, DateTime.UnixEpoch, Merchant, false, "7:9:7,8");
         string[] genuine = [Marks.Seal(Merchant, cursor), Marks.Seal(Merchant, watermark)];
         return new FuzzTarget(
             "page-marks",

@@ -12,7 +12,7 @@ public sealed class DownloadDecisionTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 9, 0, 0, TimeSpan.Zero);
     private static readonly Caller Merchant = Caller(principal: 7, tenant: Guid.CreateVersion7(), isUnrestricted: true);
-    private static readonly DownloadReport.Target Valid = Token(7, Now.AddTicks(1));
+    private static readonly DownloadTarget Valid = Token(7, Now.AddTicks(1));
     private static readonly StoredReport Found = new(
         Guid.CreateVersion7(), "r.csv", "csv", 1, [], Now.UtcDateTime, Now.UtcDateTime.AddDays(1), "k", 262144, [], false);
 
@@ -62,10 +62,10 @@ public sealed class DownloadDecisionTests
     public void a_report_ends_at_its_very_expiry() =>
         Decide(Merchant, Valid, Found with { ExpiresAt = Now.UtcDateTime }).ShouldBe((410, "report_expired"));
 
-    private static (int Status, string Code)? Decide(Caller? caller, DownloadReport.Target target, StoredReport? report) =>
-        DownloadReport.Decide(caller, target, report, Now) is { } problem ? (problem.Status, problem.Code) : null;
+    private static (int Status, string Code)? Decide(Caller? caller, DownloadTarget target, StoredReport? report) =>
+        DownloadDecider.Decide(caller, target, report, Now) is { } problem ? (problem.Status, problem.Code) : null;
 
-    private static DownloadReport.Target Token(int principal, DateTimeOffset expires) =>
+    private static DownloadTarget Token(int principal, DateTimeOffset expires) =>
         new(LocatorKind.Token, new DownloadToken(1, principal, expires), null);
 
     private static Caller Caller(int principal, Guid? tenant, bool isUnrestricted, params string[] permissions) => new(
