@@ -5,7 +5,7 @@ using Shouldly;
 
 namespace Reports.ApiTests;
 
-/// <summary>Somebody who follows the guide in a bash, in a new directory, with a key and a user of a merchant's.</summary>
+/// <summary>Somebody who follows the guide in a bash, in a new directory, with a merchant's key and user.</summary>
 internal sealed partial class GuideReader(
     Uri address, TestMerchant merchant, string user, string password, IReadOnlyList<GivenReport> given) : IDisposable
 {
@@ -57,11 +57,11 @@ internal sealed partial class GuideReader(
         }
     }
 
+    public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
+
     // What stands for the reader's own address and secrets.
     private string Filled(string sample) => Setting().Replace(
         sample, line => $"{line.Groups[1]}={_settings[line.Groups[1].Value]}");
-
-    public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
 
     private async Task RunAsync(string driver, string scripts, string[] texts)
     {
@@ -84,9 +84,11 @@ internal sealed partial class GuideReader(
             await process.WaitForExitAsync(timeout.Token);
             if (process.ExitCode != 0)
             {
-                var last = texts.Index().LastOrDefault(sample => File.Exists(Path.Combine(scripts, $"{sample.Index}.err")));
-                var said = last.Item is null ? "" : await File.ReadAllTextAsync(Path.Combine(scripts, $"{last.Index}.err"));
-                process.ExitCode.ShouldBe(0, $"{error}\n{last.Item}\n{said}");
+                var (said, text) = texts.Index()
+                    .Select(sample => (Path.Combine(scripts, $"{sample.Index}.err"), sample.Item))
+                    .LastOrDefault(sample => File.Exists(sample.Item1));
+                process.ExitCode.ShouldBe(
+                    0, said is null ? error : $"{error}\n{text}\n{await File.ReadAllTextAsync(said)}");
             }
         }
         finally

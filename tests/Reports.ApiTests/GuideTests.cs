@@ -51,8 +51,8 @@ public sealed partial class GuideTests(ReportsApp app)
         foreach (var sample in Samples)
         {
             var isShown = sample.IsOutput && sample.Index > 0 && Samples[sample.Index - 1].IsFollowedBy(sample);
-            var isRun = sample.Kind == "bash" || (Programs.Contains(sample.Kind) && Samples.Any(
-                other => other.Kind == "bash" && other.Text.Contains($" {sample.FileName} ", StringComparison.Ordinal)));
+            var isRun = sample.Kind == "bash" || (Programs.Contains(sample.Kind) && Samples.Any(other =>
+                other.Kind == "bash" && other.Text.Contains($" {sample.FileName} ", StringComparison.Ordinal)));
             (isShown || isRun || IsDocumented(sample)).ShouldBeTrue($"Nothing runs or compares:\n{sample.Text}");
         }
     }
@@ -109,7 +109,8 @@ public sealed partial class GuideTests(ReportsApp app)
             "../late/settlement.csv", Content(99), createdAt: DateTimeOffset.UtcNow.AddYears(-1));
         (await reader.RunAsync([run]))[0].ShouldEndWith("12 records\n1 new\n");
         (await reader.RunAsync([run]))[0].ShouldBe("0 new\n");
-        Files(reader, "reports").ShouldBe([.. reader.Given.Select(given => given.Sha256), late.Sha256], ignoreOrder: true);
+        Files(reader, "reports")
+            .ShouldBe([.. reader.Given.Select(given => given.Sha256), late.Sha256], ignoreOrder: true);
     }
 
     private static IEnumerable<string> Files(GuideReader reader, string directory) =>
@@ -218,7 +219,8 @@ public sealed partial class GuideTests(ReportsApp app)
     [GeneratedRegex(
         """
         (?<instant>\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))|
-        (?<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)|(?<digest>\b[0-9a-f]{64}\b)|(?<request>\b[0-9a-f]{32}\b)|
+        (?<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)|
+        (?<digest>\b[0-9a-f]{64}\b)|(?<request>\b[0-9a-f]{32}\b)|
         (?<base64>:[A-Za-z0-9+/]{43}=:)|(?<id>"[A-Za-z0-9_-]{44}")
         """,
         RegexOptions.IgnorePatternWhitespace)]
