@@ -80,52 +80,60 @@ internal sealed class FileDelivery : IDisposable
     /// <param name="stopping">Whether the node is being stopped.</param>
     public async Task<DownloadEnd> SendAsync(HttpContext http, DownloadPace pace, CancellationToken stopping)
     {
-        long sent = 0;
+        long offered = 0;
+        using var receipt = PeerReceipt.Begin(http);
         using var slow = new CancellationTokenSource();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, slow.Token);
         var aborted = either.Token;
+
+        // Of what was offered, no more can have arrived than was acknowledged.
+        long Sent() => receipt is null ? offered : Math.Min(offered, receipt.Bytes);
+        DownloadEnd Cut(bool isSlow) => stopping.IsCancellationRequested
+            ? new DownloadEnd(DownloadFailure.Interrupted, "shutdown", Sent())
+            : new DownloadEnd(DownloadFailure.Aborted, isSlow ? "too_slow" : "client_closed", Sent());
         try
         {
-            for (var block = FirstBlock; _selection.First + sent <= _selection.Last; block++)
+            for (var block = FirstBlock; _selection.First + offered <= _selection.Last; block++)
             {
                 if (block > FirstBlock && await ReadBlockAsync(block, aborted) is { } finding)
                 {
-                    return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", sent) { Finding = finding };
+                    return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", offered) { Finding = finding };
                 }
 
                 var start = (long)block * _report!.BlockSize;
-                var skipped = (int)(_selection.First + sent - start);
+                var skipped = (int)(_selection.First + offered - start);
                 var length = (int)Math.Min(BlockLength(block), _selection.Last - start + 1) - skipped;
                 slow.CancelAfter(pace.TimeFor(length));
+                offered += length;
                 var flushed = await http.Response.BodyWriter.WriteAsync(_block.AsMemory(skipped, length), aborted);
 
                 // The writes of a connection that is gone return normally: their result tells, and the token, which
                 // comes late when many connections go at once.
                 if (flushed.IsCompleted || aborted.IsCancellationRequested)
                 {
-                    return Cut(sent, slow.IsCancellationRequested, stopping);
+                    return Cut(slow.IsCancellationRequested);
                 }
 
                 slow.CancelAfter(Timeout.InfiniteTimeSpan);
-                sent += length;
+            }
+
+            if (receipt is not null && !await receipt.WaitAsync(offered, pace.TimeFor(_block.Length)))
+            {
+                return Cut(isSlow: !receipt.IsGone);
             }
 
             var isPart = _selection.Kind == DownloadSelection.Partial;
-            return new DownloadEnd(isPart ? DownloadOutcome.Partial : DownloadOutcome.Complete, sent);
+            return new DownloadEnd(isPart ? DownloadOutcome.Partial : DownloadOutcome.Complete, offered);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            return Cut(sent, slow.IsCancellationRequested, stopping);
+            return Cut(slow.IsCancellationRequested);
         }
         catch (Exception)
         {
-            return new DownloadEnd(DownloadFailure.Interrupted, "internal_error", sent);
+            return new DownloadEnd(DownloadFailure.Interrupted, "internal_error", Sent());
         }
     }
-
-    private static DownloadEnd Cut(long sent, bool isSlow, CancellationToken stopping) =>
-        stopping.IsCancellationRequested ? new(DownloadFailure.Interrupted, "shutdown", sent)
-        : new(DownloadFailure.Aborted, isSlow ? "too_slow" : "client_closed", sent);
 
     public void Dispose()
     {

@@ -28,6 +28,54 @@ public sealed class ConnectionTests(ReportsApp app)
         end.BytesSent.ShouldNotBeNull().ShouldBeLessThan(Large);
     }
 
+    // It fits into the buffers between us and the client, so every write returns at once.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task a_client_that_hangs_up_on_a_file_that_is_in_our_buffers_is_recorded_as_aborted(bool reads)
+    {
+        const int Size = 1_500_000;
+        var merchant = await app.MerchantAsync();
+        await merchant.FinishedAsync("r.csv", RandomNumberGenerator.GetBytes(Size));
+        using var socket = await RequestAsync(merchant, "r.csv", app.Address);
+        var attempt = await ReadAttemptIdAsync(socket);
+        var taken = 0;
+        var buffer = new byte[64 * 1024];
+        while (reads && taken < 500_000)
+        {
+            taken += await socket.ReceiveAsync(buffer);
+        }
+
+        await Task.Delay(200);
+        socket.LingerState = new LingerOption(true, 0);
+        socket.Close();
+
+        var end = (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloadFailed>();
+        (end.Outcome, end.Code).ShouldBe((DownloadFailure.Aborted, "client_closed"));
+        end.BytesSent.ShouldNotBeNull().ShouldBeInRange(taken, Size - 1);
+    }
+
+    [Fact]
+    public async Task a_client_that_hangs_up_once_it_has_everything_has_everything()
+    {
+        var merchant = await app.MerchantAsync();
+        var given = await merchant.FinishedAsync("r.csv", RandomNumberGenerator.GetBytes(1_500_000));
+        for (var i = 0; i < 20; i++)
+        {
+            using var socket = await RequestAsync(merchant, "r.csv", app.Address);
+            var attempt = await ReadAttemptIdAsync(socket);
+            var buffer = new byte[64 * 1024];
+            for (var taken = 0; taken < given.Content.Length;)
+            {
+                taken += await socket.ReceiveAsync(buffer);
+            }
+
+            socket.Close();
+            (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloaded>()
+                .BytesSent.ShouldBe(given.Content.Length);
+        }
+    }
+
     [Fact]
     public async Task a_client_that_closes_its_sending_side_is_recorded_as_aborted()
     {
