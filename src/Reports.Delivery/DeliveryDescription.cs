@@ -27,7 +27,7 @@ internal static class DeliveryDescription
             ListErrors,
             "listReports",
             "List finished reports",
-            "The caller's finished reports, newest first, in pages. With none of `created_after`, `created_before` and " +
+            "The caller's finished reports in pages, newest first, or with `since` as they were finished. With none of `created_after`, `created_before` and " +
             "`since` the list covers the last 30 days, counted from the request; `next` and `previous` keep that " +
             "window. They stand in the header `Link` too. A parameter given twice is an error; parameters with other " +
             "names are ignored.")
@@ -47,6 +47,8 @@ internal static class DeliveryDescription
     /// <summary>Describes the download below one of the addresses of the list.</summary>
     public static void DescribeDownload(this RouteHandlerBuilder endpoint, string path) => endpoint
         .Produces(StatusCodes.Status200OK)
+        .Produces(StatusCodes.Status206PartialContent)
+        .Produces(StatusCodes.Status304NotModified)
         .Describe(
             path,
             DownloadErrors,
@@ -54,7 +56,12 @@ internal static class DeliveryDescription
             "Download a report",
             "The file itself, never a redirect; `Accept` is not looked at. Every attempt is recorded before the " +
             "first byte is sent, and every answer, a refusal too, carries the attempt's `Download-Id`. A body shorter " +
-            "than `Content-Length` is not the report: ask again.")
+            "than `Content-Length` was cut: ask for the rest with `Range: bytes=<n>-` and `If-Range: <ETag>`, then " +
+            "compare the whole with `Repr-Digest`. `HEAD` knows no range, and is answered when no download is left. " +
+            "A download counts against the hour's quota of its principal (an API key with those that replace it, or a " +
+            "user) when its answer holds the first byte of the file; the rest of a report that was counted is free, and " +
+            "so are `HEAD`, 304, 412 and 416, which still need a download to be left. `403` tells by its `detail` " +
+            "whether a permission is missing or the URL was given to another principal, who must list for itself.")
         .AddOpenApiOperationTransformer(DescribeDownload);
 
     private static RouteHandlerBuilder Describe(
@@ -115,8 +122,11 @@ internal static class DeliveryDescription
         OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellation)
     {
         var document = context.Document!;
-        operation.Parameters = [document.Share(DeliveryParameters.Token)];
+        operation.Parameters =
+            [document.Share(DeliveryParameters.Token), .. DeliveryParameters.Conditions.Select(document.Share)];
         operation.Responses!["200"] = document.Share("ReportFile", ReportFile());
+        operation.Responses["206"] = document.Share("ReportFilePart", ReportFilePart());
+        operation.Responses["304"] = document.Share("ReportFileUnchanged", ReportFileUnchanged());
 
         document.AddComponent<IOpenApiHeader>(DownloadId, Header(
             "Of a download, refused ones too: the attempt's id in the audit, for the client's own log of downloads.",
@@ -150,6 +160,7 @@ internal static class DeliveryDescription
             },
             Headers = new Dictionary<string, IOpenApiHeader>
             {
+                ["Accept-Ranges"] = Header("Ranges of bytes can be asked for.", "bytes"),
                 ["Content-Disposition"] = Header(
                     "The file name (RFC 6266 and RFC 8187).", ContentDisposition.Attachment(DeliveryExample.Name)),
                 ["Content-Length"] = Header(
@@ -161,6 +172,32 @@ internal static class DeliveryDescription
                 ["Repr-Digest"] = Header(
                     "The file's SHA-256 digest (RFC 9530).",
                     $"sha-256=:{Convert.ToBase64String(Convert.FromHexString(DeliveryExample.Sha256))}:"),
+            },
+        };
+    }
+
+    private static OpenApiResponse ReportFilePart()
+    {
+        var part = ReportFile();
+        part.Description = "The range of the file that was asked for. `Repr-Digest` and `ETag` are those of the whole file.";
+        part.Headers!["Content-Length"] = Header(
+            "The length of the range in bytes.", DeliveryExample.Size - 100_000, JsonSchemaType.Integer, "int64");
+        part.Headers["Content-Range"] = Header(
+            "Which bytes these are, and the length of the whole file.",
+            $"bytes 100000-{DeliveryExample.Size - 1}/{DeliveryExample.Size}");
+        return part;
+    }
+
+    private static OpenApiResponse ReportFileUnchanged()
+    {
+        var headers = ReportFile().Headers!;
+        return new OpenApiResponse
+        {
+            Description = "The caller holds the file already, by what `If-None-Match` or `If-Modified-Since` say.",
+            Headers = new Dictionary<string, IOpenApiHeader>
+            {
+                ["ETag"] = headers["ETag"],
+                ["Last-Modified"] = headers["Last-Modified"],
             },
         };
     }

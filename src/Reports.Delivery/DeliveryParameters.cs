@@ -46,14 +46,16 @@ internal static class DeliveryParameters
         Query(
             "since",
             "The `watermark` of an earlier answer: every report that was finished after it, in the order in which they " +
-            "were finished, none missed and none twice. Without a window of its own it covers all times. Not together " +
-            "with `cursor`.",
+            "were finished, none missed and none twice. Without a window of its own it covers all times. Keep the " +
+            "watermark of the last page that you have dealt with, and begin with that of a first, full list; none ends. " +
+            "Not together with `cursor`.",
             Opaque,
             DeliveryExample.Watermark,
             isAlternative: true),
         Query(
             "watermark",
-            "Comes in `next` and `previous`, so that every page of a walk gives the watermark of its first.",
+            "Comes in `next` and `previous` of a walk by offset, so that every page of a walk gives the watermark of its " +
+            "first; it is sealed anew each time, so its text differs.",
             Opaque,
             DeliveryExample.Watermark,
             isAlternative: true),
@@ -85,6 +87,29 @@ internal static class DeliveryParameters
         },
         Example = DeliveryExample.Token,
     };
+
+    /// <summary>The conditional and range fields of a download. Each stands for itself, so they are alternatives.</summary>
+    public static IEnumerable<OpenApiParameter> Conditions =>
+    [
+        Field("Range", "One range of bytes. Several ranges, other units and what is malformed are ignored.", "bytes=100000-"),
+        Field(
+            "If-Range", "With `Range`: the range only if this is still the file's `ETag`, else the whole file.", Tag),
+        Field("If-None-Match", "`304` if this is the file's `ETag`.", Tag),
+        Field("If-Match", "`412` unless this is the file's `ETag`.", Tag),
+        Field("If-Modified-Since", "`304` if the file is not newer. Ignored beside `If-None-Match`.", Date),
+        Field("If-Unmodified-Since", "`412` if the file is newer. Ignored beside `If-Match`.", Date),
+    ];
+
+    private static string Tag => $"\"{DeliveryExample.Sha256}\"";
+
+    private static string Date => $"{DeliveryExample.FinishedAt:R}";
+
+    private static OpenApiParameter Field(string name, string description, JsonNode example)
+    {
+        var field = Query(name, description, Opaque, example, isAlternative: true);
+        field.In = ParameterLocation.Header;
+        return field;
+    }
 
     public static string[] Words<TEnum>()
         where TEnum : struct, Enum => [.. Enum.GetValues<TEnum>().Select(value => value.Word())];

@@ -9,7 +9,7 @@ using Reports.BuildingBlocks;
 namespace Reports.Delivery;
 
 /// <summary>The body of the list. What is said of a member here stands in the OpenAPI document.</summary>
-[Description("A page of finished reports, newest first.")]
+[Description("A page of finished reports.")]
 internal sealed record ReportList(
     [property: Description("How many reports match, on all pages together.")]
     long Count,
@@ -17,7 +17,7 @@ internal sealed record ReportList(
     string? Next,
     [property: Description("The absolute URL of the previous page; null on the first one."), Url]
     string? Previous,
-    [property: Description("The reports of this page, by `created_at` from the newest to the oldest.")]
+    [property: Description("The reports of this page, by `created_at` from the newest to the oldest; with `since` as they were finished.")]
     IReadOnlyList<ListedReport> Results,
     [property: Description("A mark of this moment: `since` gives what is finished after it.")]
     string Watermark);

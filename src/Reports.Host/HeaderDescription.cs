@@ -22,11 +22,12 @@ internal static class HeaderDescription
         ["Strict-Transport-Security"] = Text("Use TLS only.", "max-age=31536000; includeSubDomains"),
         ["RateLimit-Policy"] = Text(
             "The quotas that the request falls under: how many (`q`) in how many seconds (`w`). Syntax of the IETF " +
-            "draft on RateLimit header fields.",
+            "draft on RateLimit header fields. `requests`: of the caller's principal in a UTC day. `downloads`: of the " +
+            "caller's principal in any hour. `failed-authentication`: of the address, on answers to nobody known.",
             "\"requests\";q=90000;w=86400, \"downloads\";q=25;w=3600"),
         ["RateLimit"] = Text(
             "What is left of each (`r`), and after how many seconds there is more (`t`).",
-            "\"requests\";r=89412;t=86400, \"downloads\";r=24;t=3600"),
+            "\"requests\";r=89412;t=43200, \"downloads\";r=24;t=3600"),
         ["X-RateLimit-Limit"] = Number("How many the quota with the least left allows.", 25),
         ["X-RateLimit-Remaining"] = Number("How many are left of it.", 24),
         ["X-RateLimit-Reset"] = Number("When there is more of it, in seconds of Unix time.", 1_795_392_310),
