@@ -142,11 +142,13 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
     private const string InFinishingOrder =
         $"""
         with hits as materialized (
-            select {Row}, finished_xid from reports.finished_reports
+            select report_id, number, finished_xid from reports.finished_reports
             where {IsMeant} and (finished_xid, number) > ($7, $8)
               and finished_xid < pg_snapshot_xmin(pg_current_snapshot())
               and ($9::text is null or not pg_visible_in_snapshot(finished_xid, $9::text::pg_snapshot))),
-        page as (select * from hits order by finished_xid, number limit $6 offset $10)
+        page as (
+            select {Row}, finished_xid from reports.finished_reports join (
+                select report_id from hits order by finished_xid, number limit $6 offset $10) h using (report_id))
         select (select count(*) from hits), pg_current_snapshot()::text, page.* from (select 1) one left join page on true
         order by page.finished_xid, page.number
         """;

@@ -70,7 +70,7 @@ internal sealed record Settings(
 
     private static AccessOptions ReadAccess(IConfigurationSection section) => new(
         Positive(section, "PerAddress", 200),
-        Positive(section, "PerIdentity", 200),
+        Positive(section, "PerIdentity", 2000),
         Positive(section, "PerAddressAndIdentity", 20),
         Positive(section, "Window", TimeSpan.FromMinutes(5)));
 

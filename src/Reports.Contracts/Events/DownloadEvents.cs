@@ -100,10 +100,10 @@ public sealed record DownloadAttempted(
 /// <summary>How a download that was answered in full ended.</summary>
 public enum DownloadOutcome
 {
-    /// <summary>Every byte of the file was handed to the connection.</summary>
+    /// <summary>Every byte of the file was acknowledged by the other end of the connection.</summary>
     Complete,
 
-    /// <summary>Every byte of the asked range was handed to the connection (206).</summary>
+    /// <summary>Every byte of the asked range was acknowledged by the other end (206).</summary>
     Partial,
 
     /// <summary>The headers alone were asked for and given.</summary>
@@ -134,7 +134,7 @@ public enum DownloadFailure
 /// <param name="ReportId">The report.</param>
 /// <param name="Outcome">What was given.</param>
 /// <param name="Status">The HTTP status.</param>
-/// <param name="BytesSent">Bytes of the file that the connection accepted.</param>
+/// <param name="BytesSent">Bytes of the file that the other end acknowledged.</param>
 /// <param name="DurationMs">Milliseconds from the attempt to its end.</param>
 /// <param name="By">Who asked.</param>
 /// <param name="EndedAt">When.</param>
@@ -157,7 +157,7 @@ public sealed record ReportDownloaded(
 /// <param name="Outcome">What happened.</param>
 /// <param name="Status">The HTTP status that was sent, or none when no answer was.</param>
 /// <param name="Code">The problem code that was answered, or the cause.</param>
-/// <param name="BytesSent">Bytes of the file that the connection accepted; unknown when the node died.</param>
+/// <param name="BytesSent">Bytes of the file that the other end acknowledged; unknown when the node died.</param>
 /// <param name="DurationMs">Milliseconds from the attempt to its end; unknown when the node died.</param>
 /// <param name="By">Who asked.</param>
 /// <param name="EndedAt">When.</param>
