@@ -134,7 +134,9 @@ public sealed class AccessMatrixTests(ReportsApp app)
 
     private static async Task Conforms(Cell cell, HttpResponseMessage response)
     {
-        foreach (var name in new[] { "RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset" })
+        string[] limits =
+            ["RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
+        foreach (var name in limits)
         {
             response.Headers.Contains(name).ShouldBeTrue($"{cell}: {name}");
         }
@@ -207,7 +209,7 @@ public sealed class AccessMatrixTests(ReportsApp app)
             record.ShouldBe(
                 new Recorded(
                     Tenants.Name(isNobody ? null : caller.Merchant),
-                    problem is null ? "download.attempted.v1 download.completed.v1" : "download.attempted.v1 download.failed.v1",
+                    "download.attempted.v1 " + (problem is null ? "download.completed.v1" : "download.failed.v1"),
                     isNobody ? Actor.Anonymous.Id : record.By,
                     target.IsMalformed ? "malformed" : target.IsEncryptedId ? "encrypted_id" : "token",
                     Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(target.Locator(caller)))),
@@ -241,7 +243,8 @@ public sealed class AccessMatrixTests(ReportsApp app)
         await SendAsync(null, new RevokeApiKey.Command(IdOf(revoked)));
         var successor = (await app.Services.SendAsync(
             null, new RotateApiKey.Command(IdOf(replaced), TimeSpan.Zero), default)).Key;
-        var (ofMerchant, ofAll) = (await app.KeyAsync(merchant.Id, isAuditor: true), await app.KeyAsync(null, isAuditor: true));
+        var ofMerchant = await app.KeyAsync(merchant.Id, isAuditor: true);
+        var ofAll = await app.KeyAsync(null, isAuditor: true);
         var (viewer, alias) = (await merchant.UserAsync([View]), await merchant.UserAsync(["report.view_report"]));
         var (powerless, superuser) =
             (await merchant.UserAsync(["report.can_view_audit"]), await merchant.UserAsync([], isSuperuser: true));
@@ -309,7 +312,8 @@ public sealed class AccessMatrixTests(ReportsApp app)
         return
         [
             Token("a report", kept.Number) with { Owner = merchant.Id, Report = kept },
-            Token("a report, of another principal", kept.Number, holder: firstPrincipal) with { Owner = merchant.Id, Report = kept },
+            Token("a report, of another principal", kept.Number, holder: firstPrincipal)
+                with { Owner = merchant.Id, Report = kept },
             Token("a report, expired", kept.Number, past) with { Owner = merchant.Id, Report = kept, IsTokenOver = true },
             Token("another merchant's report", theirs.Number) with { Owner = other.Id, Report = theirs },
             Token("another merchant's report, expired", theirs.Number, past)

@@ -110,7 +110,8 @@ public sealed class DownloadHeaderTests(ReportsApp app)
                 using var answer = await client.SendAsync(request);
 
                 ((int)answer.StatusCode).ShouldBe(method == HttpMethod.Get ? 200 : 405, $"{method} {path}");
-                answer.Headers.ShouldNotContain(h => h.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
+                answer.Headers.ShouldNotContain(
+                    h => h.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
                 if (method == HttpMethod.Options)
                 {
                     answer.Content.Headers.Allow.ShouldContain("GET");

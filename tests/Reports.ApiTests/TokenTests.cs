@@ -105,7 +105,8 @@ public sealed class TokenTests(ReportsApp app)
 
         var answer = await RawHttp.SendAsync(
             app.Address,
-            $"GET {TestMerchant.List}{sent}/download/ HTTP/1.1\r\nHost: x\r\nApi-Key: {merchant.Key}\r\nConnection: close\r\n\r\n");
+            $"GET {TestMerchant.List}{sent}/download/ HTTP/1.1\r\n"
+            + $"Host: x\r\nApi-Key: {merchant.Key}\r\nConnection: close\r\n\r\n");
 
         answer.Status.ShouldBe(status);
         if (status != 200)
@@ -120,8 +121,9 @@ public sealed class TokenTests(ReportsApp app)
         var merchant = await app.MerchantAsync();
         await merchant.FinishedAsync("old.csv");
         await merchant.FinishedAsync("new.csv");
+        var master = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
         await using var node = await app.ListenAsync(
-            "--Reports:Keys:Current=2", $"--Reports:Keys:Master:2={Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))}");
+            "--Reports:Keys:Current=2", $"--Reports:Keys:Master:2={master}");
         var (path, id) = (await merchant.DownloadPathAsync("old.csv"), await merchant.EncryptedIdAsync("old.csv"));
         var page = await merchant.ListAsync("?cursor=&limit=1");
         using var client = Client(node, merchant.Key);
@@ -174,8 +176,9 @@ public sealed class TokenTests(ReportsApp app)
         var contents = new Dictionary<string, string>();
         foreach (var table in tables)
         {
-            contents[table] = (await ReadAsync(
-                $"select count(*) || ' ' || coalesce(md5(string_agg(t::text, '' order by t::text)), '') from {table} t")).Single();
+            var rows = await ReadAsync(
+                $"select count(*) || ' ' || coalesce(md5(string_agg(t::text, '' order by t::text)), '') from {table} t");
+            contents[table] = rows.Single();
         }
 
         return contents;
