@@ -88,9 +88,14 @@ internal sealed class FileDelivery : IDisposable
 
         // Of what was offered, no more can have arrived than was acknowledged.
         long Sent() => receipt is null ? offered : Math.Min(offered, receipt.Bytes);
-        DownloadEnd Cut(bool isSlow) => stopping.IsCancellationRequested
-            ? new DownloadEnd(DownloadFailure.Interrupted, "shutdown", Sent())
-            : new DownloadEnd(DownloadFailure.Aborted, isSlow ? "too_slow" : "client_closed", Sent());
+        DownloadEnd Given() => new(
+            _selection.Kind == DownloadSelection.Partial ? DownloadOutcome.Partial : DownloadOutcome.Complete, offered);
+
+        // Who has everything may hang up before the last write returns.
+        DownloadEnd Cut(bool isSlow) =>
+            offered == _selection.Length && receipt is not null && receipt.Holds(offered) ? Given()
+            : stopping.IsCancellationRequested ? new(DownloadFailure.Interrupted, "shutdown", Sent())
+            : new(DownloadFailure.Aborted, isSlow ? "too_slow" : "client_closed", Sent());
         try
         {
             for (var block = FirstBlock; _selection.First + offered <= _selection.Last; block++)
@@ -117,13 +122,9 @@ internal sealed class FileDelivery : IDisposable
                 slow.CancelAfter(Timeout.InfiniteTimeSpan);
             }
 
-            if (receipt is not null && !await receipt.WaitAsync(offered, pace.TimeFor(_block.Length)))
-            {
-                return Cut(isSlow: !receipt.IsGone);
-            }
-
-            var isPart = _selection.Kind == DownloadSelection.Partial;
-            return new DownloadEnd(isPart ? DownloadOutcome.Partial : DownloadOutcome.Complete, offered);
+            return receipt is null || await receipt.WaitAsync(offered, pace.TimeFor(_block.Length))
+                ? Given()
+                : Cut(isSlow: !receipt.IsGone);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {

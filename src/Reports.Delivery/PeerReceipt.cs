@@ -62,6 +62,10 @@ internal sealed partial class PeerReceipt : IDisposable
     /// <summary>Whether the connection is closed.</summary>
     public bool IsGone => _gone.IsCancellationRequested;
 
+    /// <summary>Whether everything is acknowledged.</summary>
+    /// <param name="bytes">How many bytes were written, the header fields not counted.</param>
+    public bool Holds(long bytes) => Outstanding() == 0 && Bytes >= bytes;
+
     /// <summary>Waits until everything is acknowledged.</summary>
     /// <param name="bytes">How many bytes were written, the header fields not counted.</param>
     /// <param name="patience">How long.</param>
@@ -73,7 +77,7 @@ internal sealed partial class PeerReceipt : IDisposable
         {
             // Asked before: a client that has everything hangs up at once, and that is no abort.
             var isOver = IsGone || Stopwatch.GetElapsedTime(start) > patience;
-            if (Outstanding() == 0 && Bytes >= bytes)
+            if (Holds(bytes))
             {
                 return true;
             }
