@@ -45,10 +45,82 @@ public enum ReportFormat
 /// <param name="TimeZone">The IANA name of the zone in which its days are counted.</param>
 public sealed record ReportPeriod(DateTimeOffset Start, DateTimeOffset End, string TimeZone);
 
+/// <summary>The language of a report's column labels.</summary>
+public enum ReportLocale
+{
+    /// <summary>English.</summary>
+    En,
+
+    /// <summary>Arabic.</summary>
+    Ar,
+}
+
 /// <summary>How the file is to look, beyond its format.</summary>
 /// <param name="ByteOrderMark">Whether a CSV file starts with a UTF-8 byte order mark.</param>
 /// <param name="RightToLeft">Whether the sheets of a workbook run from right to left.</param>
-public sealed record ReportLayout(bool ByteOrderMark = false, bool RightToLeft = false);
+/// <param name="Locale">The language of the column labels; none for the columns' own names.</param>
+/// <param name="Columns">
+/// The columns by name, in this order (<c>docs/report-columns.md</c>); none for the standard ones.
+/// </param>
+public sealed record ReportLayout(
+    bool ByteOrderMark = false,
+    bool RightToLeft = false,
+    ReportLocale? Locale = null,
+    IReadOnlyList<string>? Columns = null);
+
+/// <summary>A day of the week.</summary>
+public enum Weekday
+{
+    /// <summary>Monday, the first day of the week in ISO 8601.</summary>
+    Monday = 1,
+
+    /// <summary>Tuesday.</summary>
+    Tuesday,
+
+    /// <summary>Wednesday.</summary>
+    Wednesday,
+
+    /// <summary>Thursday.</summary>
+    Thursday,
+
+    /// <summary>Friday.</summary>
+    Friday,
+
+    /// <summary>Saturday.</summary>
+    Saturday,
+
+    /// <summary>Sunday.</summary>
+    Sunday,
+}
+
+/// <summary>
+/// When the periods of a schedule end. Each begins where the one before it ends, so that no instant is in two of them
+/// and none in no one.
+/// </summary>
+/// <param name="Interval">How long a period is; never custom.</param>
+/// <param name="CutOff">The local time of day at which a period ends.</param>
+/// <param name="TimeZone">The IANA name of the zone in which it is local.</param>
+/// <param name="Weekday">The day on which a week ends; for weekly ones only.</param>
+/// <param name="Day">
+/// The day of the month on which a month or a year ends, from 1 to 31; a month that has no such day ends on its last,
+/// so that 31 stands for the last day of any month. For monthly and yearly ones only.
+/// </param>
+/// <param name="Month">The month in which a year ends, from 1 to 12; for yearly ones only.</param>
+public sealed record ScheduleRule(
+    ReportInterval Interval,
+    TimeOnly CutOff,
+    string TimeZone,
+    Weekday? Weekday = null,
+    int? Day = null,
+    int? Month = null);
+
+/// <summary>What a schedule asks for, again and again.</summary>
+/// <param name="Rule">When.</param>
+/// <param name="Format">The format of the files.</param>
+/// <param name="Layout">The look of the files.</param>
+/// <param name="FilePrefix">What the names of the files begin with.</param>
+public sealed record ScheduleDefinition(
+    ScheduleRule Rule, ReportFormat Format, ReportLayout Layout, string FilePrefix);
 
 /// <summary>What a report is, settled when it was requested and the same for good.</summary>
 /// <param name="Number">Its number in this installation, from a database sequence; 36 bits.</param>

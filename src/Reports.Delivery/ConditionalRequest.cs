@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using Reports.BuildingBlocks;
 using Reports.Contracts.Events;
 
 namespace Reports.Delivery;

@@ -92,6 +92,12 @@ public sealed class DeliveryModule : ICarterModule
         }
     }
 
+    /// <summary>
+    /// Counts the requests to every endpoint that is marked with <see cref="CountedRequests"/>; after authorisation.
+    /// </summary>
+    /// <param name="app">The pipeline.</param>
+    public static void CountRequests(IApplicationBuilder app) => app.UseMiddleware<RequestQuotaCheck>();
+
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)
     {
@@ -101,13 +107,13 @@ public sealed class DeliveryModule : ICarterModule
         {
             reports.MapMethods(path, Methods, ListReports.Endpoint)
                 .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
-                .CountRequests()
+                .WithMetadata(CountedRequests.Marker)
                 .DescribeList(path);
         }
 
         reports.MapMethods(ListReports.Path + "{encrypted_id}/", Methods, ShowReport.Endpoint)
             .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
-            .CountRequests()
+            .WithMetadata(CountedRequests.Marker)
             .DescribeReport();
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
+using Reports.BuildingBlocks;
 using Reports.Contracts;
 
 namespace Reports.Delivery;

@@ -136,19 +136,3 @@ internal sealed class DownloadTokens(KeyRing keys) : IDisposable
             : null;
     }
 }
-
-/// <summary>
-/// AES-256 on single blocks under one key. Each block is a value of its own, so there is nothing to chain.
-/// </summary>
-internal sealed class BlockCipher : IDisposable
-{
-    private readonly Aes _aes = Aes.Create();
-
-    public BlockCipher(byte[] key) => _aes.Key = key;
-
-    public void Encrypt(Span<byte> blocks) => _aes.EncryptEcb(blocks, blocks, PaddingMode.None);
-
-    public void Decrypt(Span<byte> blocks) => _aes.DecryptEcb(blocks, blocks, PaddingMode.None);
-
-    public void Dispose() => _aes.Dispose();
-}

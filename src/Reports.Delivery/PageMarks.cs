@@ -1,7 +1,4 @@
-using System.Buffers.Text;
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
@@ -69,12 +66,7 @@ internal sealed record Watermark(ulong Xid, long Number, string? Seen)
 /// </summary>
 internal sealed class PageMarks(KeyRing keys)
 {
-    private const int NonceBytes = 12;
-    private const int TagBytes = 16;
-    private const int LongestText = 16 * 1024;
-    private static readonly Encoding Ascii = Encoding.ASCII;
-
-    private readonly Dictionary<int, byte[]> _keys = keys.Versions.ToDictionary(v => v, v => keys.Derive(v, "page-mark"));
+    private readonly SealedTexts _texts = new(keys, "page-mark");
 
     public string Seal(Guid merchant, Cursor cursor) => Seal(merchant, "cursor", cursor, MarkJson.Default.Cursor);
 
@@ -88,52 +80,12 @@ internal sealed class PageMarks(KeyRing keys)
     public Watermark? OpenWatermark(Guid merchant, string text) =>
         Open(merchant, "watermark", text, MarkJson.Default.Watermark);
 
-    private string Seal<T>(Guid merchant, string kind, T mark, JsonTypeInfo<T> type)
-    {
-        var content = JsonSerializer.SerializeToUtf8Bytes(mark, type);
-        var sealedMark = new byte[1 + NonceBytes + content.Length + TagBytes];
-        sealedMark[0] = (byte)keys.Current;
-        var nonce = sealedMark.AsSpan(1, NonceBytes);
-        RandomNumberGenerator.Fill(nonce);
-        using var aes = new AesGcm(_keys[keys.Current], TagBytes);
-        aes.Encrypt(
-            nonce, content, sealedMark.AsSpan(1 + NonceBytes, content.Length), sealedMark.AsSpan(^TagBytes..),
-            Ascii.GetBytes($"{kind}:{merchant:N}"));
-        return Base64Url.EncodeToString(sealedMark);
-    }
+    private string Seal<T>(Guid merchant, string kind, T mark, JsonTypeInfo<T> type) =>
+        _texts.Seal($"{kind}:{merchant:N}", JsonSerializer.SerializeToUtf8Bytes(mark, type));
 
     private T? Open<T>(Guid merchant, string kind, string text, JsonTypeInfo<T> type)
-        where T : class
-    {
-        if (text.Length > LongestText || !Base64Url.IsValid(text))
-        {
-            return null;
-        }
-
-        // Only what is written as we write it: spaces and spare bits would make several texts of one mark.
-        var sealedMark = Base64Url.DecodeFromChars(text);
-        if (sealedMark.Length <= 1 + NonceBytes + TagBytes
-            || !_keys.TryGetValue(sealedMark[0], out var key)
-            || Base64Url.EncodeToString(sealedMark) != text)
-        {
-            return null;
-        }
-
-        var content = new byte[sealedMark.Length - 1 - NonceBytes - TagBytes];
-        using var aes = new AesGcm(key, TagBytes);
-        try
-        {
-            aes.Decrypt(
-                sealedMark.AsSpan(1, NonceBytes), sealedMark.AsSpan(1 + NonceBytes, content.Length),
-                sealedMark.AsSpan(^TagBytes..), content, Ascii.GetBytes($"{kind}:{merchant:N}"));
-        }
-        catch (AuthenticationTagMismatchException)
-        {
-            return null;
-        }
-
-        return JsonSerializer.Deserialize(content, type);
-    }
+        where T : class =>
+        _texts.Open($"{kind}:{merchant:N}", text) is { } content ? JsonSerializer.Deserialize(content, type) : null;
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]

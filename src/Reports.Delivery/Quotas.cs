@@ -1,7 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Reports.BuildingBlocks;
@@ -25,34 +24,25 @@ internal static class Quotas
             RetryAfter = seconds,
         };
     }
-
-    /// <summary>Counts every request that authorisation lets pass, and refuses it when none is left.</summary>
-    public static RouteHandlerBuilder CountRequests(this RouteHandlerBuilder endpoint) =>
-        endpoint.AddEndpointFilter<RequestQuotaFilter>().WithMetadata(CountedRequests.Instance);
 }
 
-/// <summary>Marks an endpoint whose requests are counted.</summary>
-internal sealed class CountedRequests
+/// <summary>Takes each request to a marked endpoint from its principal's quota, once authorisation has let it pass.</summary>
+internal sealed class RequestQuotaCheck(RequestQuota quota, RequestDelegate next)
 {
-    public static readonly CountedRequests Instance = new();
-}
-
-/// <summary>Takes each request from its principal's quota before the endpoint sees it.</summary>
-internal sealed class RequestQuotaFilter(RequestQuota quota) : IEndpointFilter
-{
-    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    public async Task InvokeAsync(HttpContext http, CurrentCaller current)
     {
-        var http = context.HttpContext;
-        var caller = http.RequestServices.GetRequiredService<CurrentCaller>().Required;
-        var (isAllowed, left) = await quota.TakeAsync(caller, http.RequestAborted);
-        RateLimits.Note(http, left);
-        if (isAllowed)
+        if (CountedRequests.Counts(http))
         {
-            return await next(context);
+            var (isAllowed, left) = await quota.TakeAsync(current.Required, http.RequestAborted);
+            RateLimits.Note(http, left);
+            if (!isAllowed)
+            {
+                await Quotas.Exceeded(left).WriteAsync(http);
+                return;
+            }
         }
 
-        await Quotas.Exceeded(left).WriteAsync(http);
-        return Results.Empty;
+        await next(http);
     }
 }
 
@@ -69,8 +59,7 @@ internal sealed class ForbiddenQuotaNote(RequestQuota quota) : IAuthorizationMid
         AuthorizationPolicy policy,
         PolicyAuthorizationResult authorizeResult)
     {
-        var isCounted = context.GetEndpoint()?.Metadata.GetMetadata<CountedRequests>() is not null;
-        if (isCounted
+        if (CountedRequests.Counts(context)
             && authorizeResult.Forbidden
             && context.RequestServices.GetRequiredService<CurrentCaller>().Caller is { } caller)
         {

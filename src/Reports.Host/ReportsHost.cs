@@ -76,6 +76,7 @@ internal static class ReportsHost
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         app.Use(RequestShape.Check);
         app.UseAuthorization();
+        DeliveryModule.CountRequests(app);
         app.MapCarter();
         app.MapHealth();
         app.MapProblemPages();

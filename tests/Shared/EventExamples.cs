@@ -1,6 +1,8 @@
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Contracts.Messages;
+using GenerationStartedEvent = Reports.Contracts.Events.GenerationStarted;
+using GenerationStarted = Reports.Contracts.Messages.GenerationStarted;
 
 namespace Reports;
 
@@ -17,6 +19,13 @@ internal static class EventExamples
     private static readonly Actor Key = new(ActorKind.ApiKey, "01980000-0000-7000-8000-000000000005", "01980000-0000-7000-8000-000000000006");
     private static readonly ReportPeriod Day = new(
         new(2026, 11, 22, 0, 0, 0, TimeSpan.FromHours(3)), new(2026, 11, 23, 0, 0, 0, TimeSpan.FromHours(3)), "Asia/Kuwait");
+
+    private static readonly Actor Generator = new(ActorKind.Generator, "reports-generator/0.1.0");
+    private static readonly ScheduleDefinition Schedule = new(
+        new(ReportInterval.Yearly, new(0, 0), "Asia/Kuwait", Day: 31, Month: 12),
+        ReportFormat.Xlsx,
+        new ReportLayout(RightToLeft: true, Locale: ReportLocale.Ar, Columns: ["transaction_id", "net_amount"]),
+        "settlement");
 
     private static readonly string Digest = new('a', 64);
 
@@ -37,6 +46,28 @@ internal static class EventExamples
             Actor.Service),
         ["report.generation-failed.v1"] = new ReportGenerationFailed(
             Report, 1, "verification", "The file has 3 bytes, not 4.", true, Actor.Service, At),
+        ["report.generation-started.v1"] = new GenerationStartedEvent(Report, 1, Generator, At),
+        ["report.generation-attempt-failed.v1"] = new GenerationAttemptFailed(
+            Report, 1, "timeout", "Nothing was heard of the generator for 300 s.", Actor.Service, At, At.AddSeconds(30)),
+        ["report.cancelled.v1"] = new ReportCancelled(Report, "Asked for by mistake.", Key, At),
+        ["report.late-result-ignored.v1"] = new LateResultIgnored(
+            Report, 1, GeneratorAnswer.Completed, "m/r/1/report.csv", Generator, At),
+        ["report.file-quarantined.v1"] = new FileQuarantined(
+            Report, 1, "m/r/1/report.csv", "quarantine/m/r/1/report.csv", "The file has 3 bytes, not 4.", Actor.Service, At),
+        ["report.legal-hold-placed.v1"] = new LegalHoldPlaced(Report, "case 2026-117", Actor.Operator, At),
+        ["report.legal-hold-released.v1"] = new LegalHoldReleased(Report, "case 2026-117 is closed", Actor.Operator, At),
+        ["schedule.created.v1"] = new ScheduleCreated(Node, merchant, Schedule, Key, At),
+        ["schedule.changed.v1"] = new ScheduleChanged(
+            Node,
+            Schedule with { Rule = new(ReportInterval.Weekly, new(17, 30), "Europe/Berlin", Weekday.Friday) },
+            Key,
+            At),
+        ["schedule.paused.v1"] = new SchedulePaused(Node, Key, At),
+        ["schedule.resumed.v1"] = new ScheduleResumed(Node, Key, At),
+        ["schedule.deleted.v1"] = new ScheduleDeleted(Node, Key, At),
+        ["generator.registered.v1"] = new GeneratorRegistered(Node, "ledger", merchant, 1, Actor.Operator, At),
+        ["generator.secret-rotated.v1"] = new GeneratorSecretRotated(Node, 2, 1, Actor.Operator, At),
+        ["generator.disabled.v1"] = new GeneratorDisabled(Node, Actor.Operator, At),
         ["report.expired.v1"] = new ReportExpired(Report, merchant, Actor.Service, At),
         ["download.attempted.v1"] = new DownloadAttempted(
             Attempt, Node, "GET", LocatorKind.EncryptedId, Digest, Report,
@@ -65,6 +96,10 @@ internal static class EventExamples
     {
         ["reports.generate-report.v1"] = new GenerateReport(
             Report, merchant, 1, "grant", "m/r/1/", ReportInterval.Daily, ReportFormat.Csv, new(), Day),
+        ["reports.generation-started.v1"] = new GenerationStarted(Report, 1, "grant", "reports-generator/0.1.0"),
+        ["reports.generation-heartbeat.v1"] = new GenerationHeartbeat(
+            Report, 1, "grant", "reports-generator/0.1.0", 100_000, 250_000),
+        ["reports.report-submitted.v1"] = new ReportSubmitted(Node, "eyJ9", Digest),
         ["reports.generation-completed.v1"] = new GenerationCompleted(
             Report, 1, "grant", "reports-generator/0.1.0", "report.csv", 1234, Digest, 2, Totals),
         ["reports.generation-failed.v1"] = new GenerationFailed(

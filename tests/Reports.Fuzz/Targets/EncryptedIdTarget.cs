@@ -1,5 +1,4 @@
 using Reports.BuildingBlocks;
-using Reports.Delivery;
 
 namespace Reports.Fuzz.Targets;
 

@@ -1,21 +1,47 @@
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
-namespace Reports.Delivery;
+namespace Reports.BuildingBlocks;
+
+/// <summary>The address that clients know the service by: the configured one, else that of their own request.</summary>
+/// <param name="configured">The configured base, without a slash at its end; none to use the request's.</param>
+public sealed class PublicUrl(string? configured)
+{
+    private readonly string? _configured = configured?.TrimEnd('/');
+
+    /// <summary>Makes a path absolute.</summary>
+    /// <param name="request">The request that is being answered.</param>
+    /// <param name="path">The path, with a slash at its start.</param>
+    /// <returns>The absolute URL; the path alone when a request of HTTP/1.0 names no host.</returns>
+    public string For(HttpRequest request, string path)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var own = request.Host.HasValue ? $"{request.Scheme}://{request.Host.ToUriComponent()}" : "";
+        return (_configured ?? own) + path;
+    }
+}
 
 /// <summary>Lists of entity tags, as If-Match and If-None-Match have them (RFC 9110 sections 8.8.3 and 13.1).</summary>
-internal static class EntityTags
+public static class EntityTags
 {
     private const string Weak = "W/";
+    private const string Whitespace = " \t";
 
     /// <summary>Whether a field names a stored tag, none of the two being weak; <c>*</c> names every tag.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="stored">The tag, with its quotes.</param>
+    /// <returns>True when it does.</returns>
     public static bool Strongly(StringValues field, string stored) => Names(field, stored, ignoresWeakness: false);
 
     /// <summary>Whether a field names a stored tag, weak or not; <c>*</c> names every tag.</summary>
+    /// <param name="field">The field.</param>
+    /// <param name="stored">The tag, with its quotes.</param>
+    /// <returns>True when it does.</returns>
     public static bool Weakly(StringValues field, string stored) => Names(field, stored, ignoresWeakness: true);
 
     private static bool Names(StringValues field, string stored, bool ignoresWeakness)
     {
-        if (field.Count == 1 && field[0].AsSpan().Trim(HttpText.Whitespace) is "*")
+        if (field.Count == 1 && field[0].AsSpan().Trim(Whitespace) is "*")
         {
             return true;
         }
@@ -39,7 +65,7 @@ internal static class EntityTags
     private static bool? Find(ReadOnlySpan<char> line, string stored, bool ignoresWeakness)
     {
         var isFound = false;
-        var rest = line.Trim(HttpText.Whitespace);
+        var rest = line.Trim(Whitespace);
         while (!rest.IsEmpty)
         {
             if (rest[0] != ',')
@@ -52,14 +78,14 @@ internal static class EntityTags
                 }
 
                 isFound |= (mark == 0 || ignoresWeakness) && opaque.SequenceEqual(stored);
-                rest = rest[(mark + opaque.Length)..].TrimStart(HttpText.Whitespace);
+                rest = rest[(mark + opaque.Length)..].TrimStart(Whitespace);
                 if (rest is not [] and not [',', ..])
                 {
                     return null;
                 }
             }
 
-            rest = rest.IsEmpty ? rest : rest[1..].TrimStart(HttpText.Whitespace);
+            rest = rest.IsEmpty ? rest : rest[1..].TrimStart(Whitespace);
         }
 
         return isFound;
@@ -77,4 +103,21 @@ internal static class EntityTags
 
         return end < list.Length && list[end] == '"' ? list[..(end + 1)] : [];
     }
+}
+
+/// <summary>Marks an endpoint whose requests are counted against the caller's quota.</summary>
+public sealed class CountedRequests
+{
+    private CountedRequests()
+    {
+    }
+
+    /// <summary>The mark.</summary>
+    public static CountedRequests Marker { get; } = new();
+
+    /// <summary>Whether a request that authorisation has let pass is to be counted.</summary>
+    /// <param name="http">The request, after routing.</param>
+    /// <returns>True when its endpoint is marked.</returns>
+    public static bool Counts(HttpContext http) =>
+        http?.GetEndpoint()?.Metadata.GetMetadata<CountedRequests>() is not null;
 }

@@ -1,10 +1,9 @@
 using System.Security.Cryptography;
 using Reports.BuildingBlocks;
-using Reports.Delivery;
 using Shouldly;
 using Xunit;
 
-namespace Reports.UnitTests.Delivery;
+namespace Reports.UnitTests.BuildingBlocks;
 
 public sealed class EncryptedIdsTests
 {
