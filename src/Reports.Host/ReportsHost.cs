@@ -31,7 +31,7 @@ internal static class ReportsHost
 
         services.AddEventStore(settings);
         services.AddAccess(settings.Access);
-        services.AddLifecycle();
+        services.AddLifecycle(settings.Lifecycle);
         DeliveryModule.AddDelivery(
             services,
             new Delivery.DeliveryOptions(

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Reports.Access;
 using Reports.BuildingBlocks;
+using Reports.Lifecycle;
 
 namespace Reports.Host;
 
@@ -21,6 +22,7 @@ internal sealed record Settings(
     bool IsSoloNode,
     bool IsNotFoundOnly,
     AccessOptions Access,
+    LifecycleOptions Lifecycle,
     string? ReadyFile)
 {
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
@@ -41,6 +43,7 @@ internal sealed record Settings(
             string.Equals(reports["Nodes:Mode"], "Solo", StringComparison.OrdinalIgnoreCase),
             Flag(reports, "Compatibility:NotFoundOnly"),
             ReadAccess(reports.GetSection("Quotas:FailedAuthentication")),
+            ReadLifecycle(reports),
             reports["ReadyFile"]);
     }
 
@@ -73,6 +76,19 @@ internal sealed record Settings(
         Positive(section, "PerIdentity", 2000),
         Positive(section, "PerAddressAndIdentity", 20),
         Positive(section, "Window", TimeSpan.FromMinutes(5)));
+
+    private static LifecycleOptions ReadLifecycle(IConfigurationSection reports)
+    {
+        var (generators, standard) = (reports.GetSection("Generators"), new LifecycleOptions());
+        return standard with
+        {
+            Attempts = Positive(generators, "Attempts", standard.Attempts),
+            StartWithin = Positive(generators, "StartWithin", standard.StartWithin),
+            HeartbeatWithin = Positive(generators, "HeartbeatWithin", standard.HeartbeatWithin),
+            RetryDelay = Positive(generators, "RetryDelay", standard.RetryDelay),
+            PublicUrl = reports["PublicUrl"],
+        };
+    }
 
     private static byte[]? TryBase64(string? text)
     {

@@ -2,8 +2,10 @@ using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Reports.BuildingBlocks;
 using Weasel.Postgresql;
+using Wolverine.Marten.Publishing;
 
 [assembly: JasperFx.JasperFxAssembly]
 
@@ -14,15 +16,26 @@ public static class LifecycleModule
 {
     /// <summary>Adds what the module needs.</summary>
     /// <param name="services">The services of the host.</param>
+    /// <param name="options">The settings.</param>
     /// <returns>The same services.</returns>
-    public static IServiceCollection AddLifecycle(this IServiceCollection services)
+    public static IServiceCollection AddLifecycle(this IServiceCollection services, LifecycleOptions options)
     {
+        services.AddSingleton(options);
         services.AddSingleton<LifecycleStore>();
         services.AddSingleton(s => new Grants(s.GetRequiredService<KeyRing>()));
+        services.AddSingleton(s => new GenerationOrders(s.GetRequiredService<Grants>(), options));
+        services.AddSingleton(s => new GeneratorAnswers(
+            s.GetRequiredService<Grants>(),
+            s.GetRequiredService<OutboxedSessionFactory>(),
+            s.GetRequiredService<GenerationOrders>(),
+            s.GetRequiredService<NpgsqlDataSource>(),
+            options,
+            s.GetRequiredService<TimeProvider>()));
         services.AddSingleton(s => new ReportVerifier(
             s.GetRequiredService<Storage.ReportFiles>(),
             s.GetRequiredService<LifecycleStore>(),
             s.GetRequiredService<TimeProvider>()));
+        services.AddHostedService<GenerationWatcher>();
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining(typeof(LifecycleModule)));
         services.AddValidatorsFromAssemblyContaining(
             typeof(LifecycleModule), ServiceLifetime.Singleton, includeInternalTypes: true);
@@ -36,5 +49,6 @@ public static class LifecycleModule
         options.Projections.Add(new ReportFold(), ProjectionLifecycle.Live);
         options.Projections.Add(new RequestsProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.report_number"));
+        options.Storage.ExtendedSchemaObjects.Add(GenerationWatch.Table());
     }
 }

@@ -9,6 +9,9 @@ internal static class Periods
 {
     public const int LongestDays = 366;
 
+    /// <summary>What the names of files begin with, unless somebody has chosen something else.</summary>
+    public const string StandardPrefix = "settlement";
+
     /// <summary>The period of an interval that starts on, or for months and years contains, a day.</summary>
     public static ReportPeriod Of(ReportInterval interval, DateOnly first, DateOnly? last, TimeZoneInfo zone)
     {
@@ -32,7 +35,8 @@ internal static class Periods
     }
 
     /// <summary>The file name that tells a person which period a report covers.</summary>
-    public static string FileName(ReportInterval interval, DateOnly first, DateOnly? last, ReportFormat format)
+    public static string FileName(
+        string? prefix, ReportInterval interval, DateOnly first, DateOnly? last, ReportFormat format)
     {
         var (start, end) = Days(interval, first, last);
         string Text(string pattern) => start.ToString(pattern, CultureInfo.InvariantCulture);
@@ -44,10 +48,10 @@ internal static class Periods
             ReportInterval.Weekly or ReportInterval.Custom =>
                 Text("yyyy-MM-dd") + end.AddDays(-1).ToString("'_'yyyy-MM-dd", CultureInfo.InvariantCulture),
         };
-        return $"settlement-{period}.{Extension(format)}";
+        return $"{prefix ?? StandardPrefix}-{period}.{Extension(format)}";
     }
 
-    private static string Extension(ReportFormat format) => format switch
+    public static string Extension(ReportFormat format) => format switch
     {
         ReportFormat.Csv => "csv",
         ReportFormat.Xlsx => "xlsx",

@@ -1,85 +1,155 @@
-using Marten;
+using Npgsql;
+using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Contracts.Messages;
 using Reports.Storage;
-using Wolverine.Attributes;
+using Wolverine;
+using Wolverine.Marten.Publishing;
+using GenerationStarted = Reports.Contracts.Messages.GenerationStarted;
+using Started = Reports.Contracts.Events.GenerationStarted;
 
 namespace Reports.Lifecycle;
 
-/// <summary>The file of a report is said to be there: read it again.</summary>
-/// <param name="ReportId">The report.</param>
-[MessageIdentity("lifecycle.verify-report")]
-public sealed record VerifyReport(Guid ReportId);
-
 /// <summary>
-/// Records what a generator answers, as it was claimed. Any answer may come twice or late: what is already known
-/// changes nothing.
+/// Records what a generator answers, as it was claimed. Any answer may come twice, late or before its predecessor: what
+/// is already known changes nothing, and what nobody waits for any more is recorded as late, once.
 /// </summary>
 public static class RecordGenerationHandler
 {
+    /// <summary>The generator has begun.</summary>
+    /// <param name="message">Its word.</param>
+    /// <param name="context">The message's context.</param>
+    /// <param name="answers">Opens the grant and the merchant's session.</param>
+    /// <param name="cancellation">Stops the handling.</param>
+    /// <returns>A task that ends when it is on record.</returns>
+    /// <exception cref="GrantRefusedException">The answer has no right to be made.</exception>
+    public static Task Handle(
+        GenerationStarted message, IMessageContext context, GeneratorAnswers answers, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ArgumentNullException.ThrowIfNull(answers);
+        return answers.RecordAsync(
+            context,
+            message.ReportId,
+            message.Attempt,
+            message.Grant,
+            message.Generator,
+            (report, _, by, now) => DecideStarted(report, message.Attempt, by, now),
+            cancellation);
+    }
+
+    /// <summary>The generator is at work.</summary>
+    /// <param name="message">Its sign of life.</param>
+    /// <param name="context">The message's context.</param>
+    /// <param name="answers">Opens the grant and notes the sign.</param>
+    /// <param name="cancellation">Stops the handling.</param>
+    /// <returns>A task that ends when it is noted.</returns>
+    /// <exception cref="GrantRefusedException">The sign has no right to be given.</exception>
+    public static async Task Handle(
+        GenerationHeartbeat message, IMessageContext context, GeneratorAnswers answers, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ArgumentNullException.ThrowIfNull(answers);
+
+        // The first word may have been lost, or be on its way still.
+        if (await answers.HearAsync(message, cancellation) is false)
+        {
+            await Handle(
+                new GenerationStarted(message.ReportId, message.Attempt, message.Grant, message.Generator),
+                context,
+                answers,
+                cancellation);
+        }
+    }
+
     /// <summary>The file is said to be written.</summary>
     /// <param name="message">The claim.</param>
-    /// <param name="session">The merchant's session.</param>
-    /// <param name="grants">Opens the grant.</param>
-    /// <param name="clock">The time.</param>
+    /// <param name="context">The message's context.</param>
+    /// <param name="answers">Opens the grant and the merchant's session.</param>
     /// <param name="cancellation">Stops the handling.</param>
-    /// <returns>The order to verify, or nothing when the claim is old news.</returns>
+    /// <returns>A task that ends when it is on record.</returns>
     /// <exception cref="GrantRefusedException">The claim has no right to be made.</exception>
-    public static async Task<VerifyReport?> Handle(
-        GenerationCompleted message,
-        IDocumentSession session,
-        Grants grants,
-        TimeProvider clock,
-        CancellationToken cancellation)
+    public static Task Handle(
+        GenerationCompleted message, IMessageContext context, GeneratorAnswers answers, CancellationToken cancellation)
     {
-        var now = clock.GetUtcNow();
-        var key = KeyFor(message, grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now));
-        var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
-        if (Decide(stream.Aggregate, message, key, now) is not { } generated)
-        {
-            return null;
-        }
-
-        stream.AppendOne(generated);
-        return new VerifyReport(message.ReportId);
+        ArgumentNullException.ThrowIfNull(message);
+        ArgumentNullException.ThrowIfNull(answers);
+        return answers.RecordAsync(
+            context,
+            message.ReportId,
+            message.Attempt,
+            message.Grant,
+            message.Generator,
+            (report, grant, by, now) => DecideCompleted(report, message, KeyFor(message, grant), by, now),
+            cancellation);
     }
 
     /// <summary>There is no file.</summary>
     /// <param name="message">The reason.</param>
-    /// <param name="session">The merchant's session.</param>
-    /// <param name="grants">Opens the grant.</param>
-    /// <param name="clock">The time.</param>
+    /// <param name="context">The message's context.</param>
+    /// <param name="answers">Opens the grant and the merchant's session.</param>
+    /// <param name="options">Says how often is tried.</param>
     /// <param name="cancellation">Stops the handling.</param>
-    /// <returns>A task that ends when the failure is appended.</returns>
+    /// <returns>A task that ends when it is on record.</returns>
     /// <exception cref="GrantRefusedException">The answer has no right to be made.</exception>
-    public static async Task Handle(
+    public static Task Handle(
         GenerationFailed message,
-        IDocumentSession session,
-        Grants grants,
-        TimeProvider clock,
+        IMessageContext context,
+        GeneratorAnswers answers,
+        LifecycleOptions options,
         CancellationToken cancellation)
     {
-        var now = clock.GetUtcNow();
-        grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now);
-        var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
-        if (Expected(stream.Aggregate, message.ReportId).Status == ReportStatus.Requested)
-        {
-            stream.AppendOne(new ReportGenerationFailed(
-                message.ReportId, message.Attempt, message.Code, message.Message, message.Retryable,
-                new Actor(ActorKind.Generator, message.Generator), now));
-        }
+        ArgumentNullException.ThrowIfNull(message);
+        ArgumentNullException.ThrowIfNull(answers);
+        return answers.RecordAsync(
+            context,
+            message.ReportId,
+            message.Attempt,
+            message.Grant,
+            message.Generator,
+            (report, _, by, now) => DecideFailed(report, message, by, options, now),
+            cancellation);
     }
 
-    internal static ReportGenerated? Decide(
-        Report? report, GenerationCompleted message, StorageKey key, DateTimeOffset now) =>
-        Expected(report, message.ReportId).Status switch
-        {
-            ReportStatus.Requested => new ReportGenerated(
-                message.ReportId, message.Attempt, key.Value, message.FileSize, message.Sha256, message.Records,
-                message.Totals, new Actor(ActorKind.Generator, message.Generator), now),
-            ReportStatus.Generated or ReportStatus.Finished or ReportStatus.Failed => null,
-        };
+    internal static IReadOnlyList<object> DecideStarted(Report report, int attempt, Actor by, DateTimeOffset now) =>
+        Awaits(report, attempt) && report.Status == ReportStatus.Requested
+            ? [new Started(report.Id, attempt, by, now)]
+            : [];
+
+    internal static IReadOnlyList<object> DecideCompleted(
+        Report report, GenerationCompleted message, StorageKey key, Actor by, DateTimeOffset now) =>
+        report.Answers.Contains(Answer.Completed(message.Attempt, key.Value)) ? []
+        : Awaits(report, message.Attempt)
+            ? [new ReportGenerated(
+                report.Id, message.Attempt, key.Value, message.FileSize, message.Sha256, message.Records,
+                message.Totals, by, now)]
+        : [new LateResultIgnored(report.Id, message.Attempt, GeneratorAnswer.Completed, key.Value, by, now)];
+
+    internal static IReadOnlyList<object> DecideFailed(
+        Report report, GenerationFailed message, Actor by, LifecycleOptions options, DateTimeOffset now) =>
+        report.Answers.Contains(Answer.Failed(message.Attempt, message.Code)) ? []
+        : Awaits(report, message.Attempt)
+            ? Fail(report, message.Code, message.Message, message.Retryable, by, options, now)
+        : [new LateResultIgnored(report.Id, message.Attempt, GeneratorAnswer.Failed, message.Code, by, now)];
+
+    /// <summary>The end of the try that is waited for: there is another, or the report has failed.</summary>
+    internal static IReadOnlyList<object> Fail(
+        Report report,
+        string code,
+        string message,
+        bool isRetryable,
+        Actor by,
+        LifecycleOptions options,
+        DateTimeOffset now) => isRetryable && report.Attempt < options.Attempts
+            ? [new GenerationAttemptFailed(
+                report.Id, report.Attempt, code, message, by, now, now + options.DelayAfter(report.Attempt))]
+            : [new ReportGenerationFailed(report.Id, report.Attempt, code, message, isRetryable, by, now)];
+
+    // A try of the future is one of a past that the database has lost, or that has not been committed yet.
+    private static bool Awaits(Report report, int attempt) => attempt > report.Attempt
+        ? throw new ReportNotYetKnownException(report.Id)
+        : report.IsWaiting && report.Attempt == attempt;
 
     private static StorageKey KeyFor(GenerationCompleted message, Grant grant)
     {
@@ -92,10 +162,64 @@ public static class RecordGenerationHandler
             throw new GrantRefusedException("The file name leads out of the granted prefix.");
         }
     }
+}
 
-    // An answer can overtake the commit of its own request; the message is tried again then.
-    private static Report Expected(Report? report, Guid id) =>
-        report ?? throw new ReportNotYetKnownException(id);
+/// <summary>
+/// The way of an answer into the event store. Nothing that came with the message is trusted but its grant: it tells
+/// whose session to open, so that event, further messages and the end of this message are one commit.
+/// </summary>
+public sealed class GeneratorAnswers
+{
+    private readonly Grants _grants;
+    private readonly OutboxedSessionFactory _sessions;
+    private readonly GenerationOrders _orders;
+    private readonly NpgsqlDataSource _database;
+    private readonly LifecycleOptions _options;
+    private readonly TimeProvider _clock;
+
+    internal GeneratorAnswers(
+        Grants grants,
+        OutboxedSessionFactory sessions,
+        GenerationOrders orders,
+        NpgsqlDataSource database,
+        LifecycleOptions options,
+        TimeProvider clock) =>
+        (_grants, _sessions, _orders, _database, _options, _clock) =
+            (grants, sessions, orders, database, options, clock);
+
+    internal async Task RecordAsync(
+        IMessageContext context,
+        Guid reportId,
+        int attempt,
+        string grantText,
+        string generator,
+        Func<Report, Grant, Actor, DateTimeOffset, IReadOnlyList<object>> decide,
+        CancellationToken cancellation)
+    {
+        var now = _clock.GetUtcNow();
+        var grant = _grants.OpenFor(grantText, reportId, attempt, now);
+        context.TenantId = Tenants.Name(grant.MerchantId);
+        await using var session = _sessions.OpenSession(context);
+        session.LastModifiedBy = generator;
+        var stream = await session.Events.FetchForWriting<Report>(reportId, cancellation);
+
+        // An answer can overtake the commit of its own request; the message is tried again then.
+        var report = stream.Aggregate ?? throw new ReportNotYetKnownException(reportId);
+        var events = decide(report, grant, new Actor(ActorKind.Generator, generator), now);
+        stream.AppendMany(events);
+        await _orders.FollowAsync(events, session, context);
+        await session.SaveChangesAsync(cancellation);
+    }
+
+    /// <summary>Whether the try is known to have begun; null when it is not watched.</summary>
+    internal Task<bool?> HearAsync(GenerationHeartbeat message, CancellationToken cancellation)
+    {
+        var now = _clock.GetUtcNow();
+        _grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now);
+        return GenerationWatch.HearAsync(
+            _database, message.ReportId, message.Attempt, message.Records, message.ExpectedRecords, now,
+            now + _options.HeartbeatWithin, cancellation);
+    }
 }
 
 /// <summary>An answer came before the request it answers. It is retried, then becomes a dead letter.</summary>

@@ -4,7 +4,6 @@ using MediatR;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
-using Reports.Contracts.Messages;
 using Wolverine.Marten;
 
 namespace Reports.Lifecycle;
@@ -20,6 +19,7 @@ public static class RequestReport
     /// <param name="LastDay">The last local day of a custom period.</param>
     /// <param name="TimeZone">The IANA name of the zone; by default the merchant's.</param>
     /// <param name="Layout">The look of the file.</param>
+    /// <param name="FilePrefix">What the name of the file begins with; by default <c>settlement</c>.</param>
     public sealed record Command(
         ReportInterval Interval,
         ReportSource Source,
@@ -27,7 +27,8 @@ public static class RequestReport
         DateOnly FirstDay,
         DateOnly? LastDay = null,
         string? TimeZone = null,
-        ReportLayout? Layout = null) : IRequest<Guid>;
+        ReportLayout? Layout = null,
+        string? FilePrefix = null) : IRequest<Guid>;
 
     internal sealed class Validator : AbstractValidator<Command>
     {
@@ -68,7 +69,8 @@ public static class RequestReport
             });
         }
 
-        var name = Periods.FileName(command.Interval, command.FirstDay, command.LastDay, command.Format);
+        var name = Periods.FileName(
+            command.FilePrefix, command.Interval, command.FirstDay, command.LastDay, command.Format);
         return new ReportRequested(
             reportId,
             merchantId,
@@ -82,7 +84,7 @@ public static class RequestReport
         IMartenOutbox outbox,
         CurrentCaller current,
         LifecycleStore store,
-        Grants grants,
+        GenerationOrders orders,
         TimeProvider clock) : IRequestHandler<Command, Guid>
     {
         public async Task<Guid> Handle(Command command, CancellationToken cancellationToken)
@@ -92,33 +94,9 @@ public static class RequestReport
             var requested = Decide(
                 Guid.CreateVersion7(now), number, merchant.Id, merchant.TimeZone, command, current.Required.Actor, now);
             session.Events.StartStream<Report>(requested.ReportId, requested);
-            await outbox.PublishAsync(GenerationOrder.For(requested, attempt: 1, grants, now));
+            await orders.FollowAsync([requested], session, outbox);
             await session.SaveChangesAsync(cancellationToken);
             return requested.ReportId;
         }
-    }
-}
-
-/// <summary>Makes the message that asks a generator for a file.</summary>
-internal static class GenerationOrder
-{
-    // A foreign generator may be down for a weekend; its answer is still an answer.
-    private static readonly TimeSpan GrantLifetime = TimeSpan.FromDays(7);
-
-    public static GenerateReport For(ReportRequested requested, int attempt, Grants grants, DateTimeOffset now)
-    {
-        var report = requested.Report;
-        var prefix = $"{requested.MerchantId:N}/{requested.ReportId:N}/{attempt}/";
-        var grant = grants.Seal(new Grant(requested.ReportId, attempt, prefix, now + GrantLifetime));
-        return new GenerateReport(
-            requested.ReportId,
-            requested.MerchantId,
-            attempt,
-            grant,
-            prefix,
-            report.Interval,
-            report.Format,
-            report.Layout,
-            report.Period);
     }
 }

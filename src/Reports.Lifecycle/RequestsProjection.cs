@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using JasperFx.Events;
 using Marten;
 using Marten.Events.Projections;
@@ -12,21 +14,40 @@ namespace Reports.Lifecycle;
 /// </summary>
 internal sealed partial class RequestsProjection : EventProjection
 {
+    /// <summary>The index that lets the same manual report run only once at a time.</summary>
+    public const string RunningOnce = "report_requests_running_once";
+
     public RequestsProjection()
     {
         Name = "report_requests";
         IncludeType<MerchantRegistered>();
         IncludeType<MerchantChanged>();
         IncludeType<ReportRequested>();
+        IncludeType<GenerationStarted>();
+        IncludeType<GenerationAttemptFailed>();
         IncludeType<ReportGenerated>();
         IncludeType<ReportFinished>();
         IncludeType<ReportGenerationFailed>();
+        IncludeType<ReportCancelled>();
+        IncludeType<LegalHoldPlaced>();
+        IncludeType<LegalHoldReleased>();
+        IncludeType<ReportExpired>();
 
         var merchants = new Table("reports.lifecycle_merchants");
         merchants.AddColumn("merchant_id", "uuid").AsPrimaryKey();
         merchants.AddColumn("time_zone", "text").NotNull();
         merchants.AddColumn("retention_days", "integer").NotNull();
 
+        var requests = Requests();
+        foreach (var table in new[] { merchants, requests })
+        {
+            SchemaObjects.Add(table);
+            Options.DeleteDataInTableOnTeardown(table.Identifier.QualifiedName);
+        }
+    }
+
+    private static Table Requests()
+    {
         var requests = new Table("reports.report_requests");
         requests.AddColumn("report_id", "uuid").AsPrimaryKey();
         requests.AddColumn("merchant_id", "uuid").NotNull();
@@ -35,26 +56,42 @@ internal sealed partial class RequestsProjection : EventProjection
         requests.AddColumn("interval", "text").NotNull();
         requests.AddColumn("source", "text").NotNull();
         requests.AddColumn("file_format", "text").NotNull();
+        requests.AddColumn("layout", "jsonb").NotNull();
         requests.AddColumn("period_start", "timestamptz").NotNull();
         requests.AddColumn("period_end", "timestamptz").NotNull();
         requests.AddColumn("time_zone", "text").NotNull();
+        requests.AddColumn("schedule_id", "uuid");
         requests.AddColumn("status", "text").NotNull();
         requests.AddColumn("attempt", "integer").NotNull();
         requests.AddColumn("created_at", "timestamptz").NotNull();
+        requests.AddColumn("started_at", "timestamptz");
+        requests.AddColumn("retry_at", "timestamptz");
         requests.AddColumn("ended_at", "timestamptz");
         requests.AddColumn("failure_code", "text");
         requests.AddColumn("failure_message", "text");
         requests.AddColumn("failure_retryable", "boolean");
+        requests.AddColumn("failure_attempt", "integer");
+        requests.AddColumn("expires_at", "timestamptz");
+        requests.AddColumn("is_held", "boolean").NotNull().DefaultValueByExpression("false");
+        requests.AddColumn("fingerprint", "bytea");
         requests.Indexes.Add(new IndexDefinition("report_requests_by_merchant")
         {
             Columns = ["merchant_id", "created_at", "report_id"],
         });
 
-        foreach (var table in new[] { merchants, requests })
+        // The same manual report runs once at a time. What schedules ask for differs by its period, each asked for once.
+        requests.Indexes.Add(new IndexDefinition(RunningOnce)
         {
-            SchemaObjects.Add(table);
-            Options.DeleteDataInTableOnTeardown(table.Identifier.QualifiedName);
-        }
+            Columns = ["merchant_id", "fingerprint"],
+            IsUnique = true,
+            Predicate = "status in ('requested', 'generating')",
+        });
+        requests.Indexes.Add(new IndexDefinition("report_requests_by_expiry")
+        {
+            Columns = ["expires_at"],
+            Predicate = "status = 'finished' and not is_held",
+        });
+        return requests;
     }
 
     public override ValueTask ApplyAsync(IDocumentOperations operations, IEvent e, CancellationToken cancellation)
@@ -77,6 +114,20 @@ internal sealed partial class RequestsProjection : EventProjection
             case ReportRequested r:
                 Add(operations, r);
                 break;
+            case GenerationStarted g:
+                operations.QueueSqlCommand(
+                    """
+                    update reports.report_requests
+                    set status = 'generating', attempt = ?, started_at = ?, retry_at = null where report_id = ?
+                    """,
+                    g.Attempt, g.StartedAt.ToUniversalTime(), g.ReportId);
+                break;
+            case GenerationAttemptFailed f:
+                Fail(operations, f.ReportId, "requested", f.Code, f.Message, isRetryable: true, f.Attempt);
+                operations.QueueSqlCommand(
+                    "update reports.report_requests set attempt = ?, started_at = null, retry_at = ? where report_id = ?",
+                    f.Attempt + 1, f.RetryAt.ToUniversalTime(), f.ReportId);
+                break;
             case ReportGenerated g:
                 operations.QueueSqlCommand(
                     "update reports.report_requests set status = 'generating', attempt = ? where report_id = ?",
@@ -84,22 +135,57 @@ internal sealed partial class RequestsProjection : EventProjection
                 break;
             case ReportFinished f:
                 operations.QueueSqlCommand(
-                    "update reports.report_requests set status = 'finished', ended_at = ? where report_id = ?",
-                    f.FinishedAt.ToUniversalTime(), f.ReportId);
-                break;
-            case ReportGenerationFailed f:
-                operations.QueueSqlCommand(
                     """
-                    update reports.report_requests set status = 'failed', ended_at = ?, attempt = ?,
-                        failure_code = ?, failure_message = ?, failure_retryable = ?
+                    update reports.report_requests set status = 'finished', ended_at = ?, expires_at = ?,
+                        failure_code = null, failure_message = null, failure_retryable = null, failure_attempt = null
                     where report_id = ?
                     """,
-                    f.FailedAt.ToUniversalTime(), f.Attempt, f.Code, f.Message, f.Retryable, f.ReportId);
+                    f.FinishedAt.ToUniversalTime(), f.ExpiresAt.ToUniversalTime(), f.ReportId);
+                break;
+            case ReportGenerationFailed f:
+                Fail(operations, f.ReportId, "failed", f.Code, f.Message, f.Retryable, f.Attempt);
+                End(operations, f.ReportId, "failed", f.FailedAt);
+                break;
+            case ReportCancelled c:
+                End(operations, c.ReportId, "cancelled", c.CancelledAt);
+                break;
+            case ReportExpired x:
+                operations.QueueSqlCommand(
+                    "update reports.report_requests set status = 'expired' where report_id = ?", x.ReportId);
+                break;
+            case LegalHoldPlaced h:
+                Hold(operations, h.ReportId, isHeld: true);
+                break;
+            case LegalHoldReleased h:
+                Hold(operations, h.ReportId, isHeld: false);
                 break;
         }
 
         return ValueTask.CompletedTask;
     }
+
+    private static void Fail(
+        IDocumentOperations operations,
+        Guid report,
+        string status,
+        string code,
+        string message,
+        bool isRetryable,
+        int attempt) => operations.QueueSqlCommand(
+            """
+            update reports.report_requests set status = ?, failure_code = ?, failure_message = ?,
+                failure_retryable = ?, failure_attempt = ?
+            where report_id = ?
+            """,
+            status, code, message, isRetryable, attempt, report);
+
+    private static void End(IDocumentOperations operations, Guid report, string status, DateTimeOffset at) =>
+        operations.QueueSqlCommand(
+            "update reports.report_requests set status = ?, ended_at = ?, retry_at = null where report_id = ?",
+            status, at.ToUniversalTime(), report);
+
+    private static void Hold(IDocumentOperations operations, Guid report, bool isHeld) => operations.QueueSqlCommand(
+        "update reports.report_requests set is_held = ? where report_id = ?", isHeld, report);
 
     private static void Add(IDocumentOperations operations, ReportRequested requested)
     {
@@ -107,9 +193,9 @@ internal sealed partial class RequestsProjection : EventProjection
         operations.QueueSqlCommand(
             """
             insert into reports.report_requests
-                (report_id, merchant_id, number, report_name, interval, source, file_format,
-                 period_start, period_end, time_zone, status, attempt, created_at)
-            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'requested', 1, ?)
+                (report_id, merchant_id, number, report_name, interval, source, file_format, layout,
+                 period_start, period_end, time_zone, schedule_id, status, attempt, created_at, fingerprint)
+            values (?, ?, ?, ?, ?, ?, ?, ?::jsonb, ?, ?, ?, ?, 'requested', 1, ?, ?)
             on conflict (report_id) do nothing
             """,
             requested.ReportId,
@@ -119,9 +205,23 @@ internal sealed partial class RequestsProjection : EventProjection
             report.Interval.Word(),
             report.Source.Word(),
             report.Format.Word(),
+            JsonSerializer.Serialize(report.Layout, ContractJson.Options),
             report.Period.Start.ToUniversalTime(),
             report.Period.End.ToUniversalTime(),
             report.Period.TimeZone,
-            report.RequestedAt.ToUniversalTime());
+            Nullable(requested.ScheduleId),
+            report.RequestedAt.ToUniversalTime(),
+            Nullable(Fingerprint(requested)));
     }
+
+    /// <summary>
+    /// What two requests for one and the same file have in common; null for what may run twice at once.
+    /// </summary>
+    internal static byte[]? Fingerprint(ReportRequested requested) => requested.Report is
+        { Source: ReportSource.Manual } report
+        ? SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
+            new { report.Interval, report.Format, report.Layout, report.Period, report.Name }, ContractJson.Options))
+        : null;
+
+    private static object Nullable(object? value) => value ?? DBNull.Value;
 }

@@ -2,8 +2,21 @@ using Marten;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Storage;
+using Wolverine;
+using Wolverine.Attributes;
 
 namespace Reports.Lifecycle;
+
+/// <summary>The file of a report is said to be there: read it again.</summary>
+/// <param name="ReportId">The report.</param>
+[MessageIdentity("lifecycle.verify-report")]
+public sealed record VerifyReport(Guid ReportId);
+
+/// <summary>A file is to be put aside.</summary>
+/// <param name="StorageKey">Where it is.</param>
+/// <param name="QuarantineKey">Where it is to be.</param>
+[MessageIdentity("lifecycle.quarantine-file")]
+public sealed record QuarantineFile(string StorageKey, string QuarantineKey);
 
 /// <summary>
 /// Reads a claimed file again from storage. Only what was found whole is listed; running twice finds the report no
@@ -14,16 +27,55 @@ public static class VerifyReportHandler
     /// <summary>Verifies one report.</summary>
     /// <param name="message">Which.</param>
     /// <param name="session">The merchant's session.</param>
+    /// <param name="context">Sends what follows with the commit.</param>
     /// <param name="verifier">Reads the file and decides.</param>
+    /// <param name="orders">Does what follows.</param>
     /// <param name="cancellation">Stops the reading.</param>
     /// <returns>A task that ends when the outcome is appended.</returns>
     public static async Task Handle(
-        VerifyReport message, IDocumentSession session, ReportVerifier verifier, CancellationToken cancellation)
+        VerifyReport message,
+        IDocumentSession session,
+        IMessageContext context,
+        ReportVerifier verifier,
+        GenerationOrders orders,
+        CancellationToken cancellation)
     {
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
         if (stream.Aggregate is { Status: ReportStatus.Generated } report)
         {
-            stream.AppendOne(await verifier.VerifyAsync(report, cancellation));
+            var events = await verifier.VerifyAsync(report, cancellation);
+            stream.AppendMany(events);
+            await orders.FollowAsync(events, session, context);
+        }
+    }
+}
+
+/// <summary>Puts a file aside. Doing it twice is doing it once.</summary>
+public static class QuarantineFileHandler
+{
+    /// <summary>Moves one file.</summary>
+    /// <param name="message">Which, and where to.</param>
+    /// <param name="files">The store.</param>
+    public static void Handle(QuarantineFile message, ReportFiles files) =>
+        files.Move(StorageKey.Parse(message.StorageKey), StorageKey.Parse(message.QuarantineKey));
+}
+
+/// <summary>Removes what a report has left in the storage and nothing needs.</summary>
+public static class RemoveLeftoversHandler
+{
+    /// <summary>Removes all files of a report but the one that it is made of, if it is.</summary>
+    /// <param name="message">Which report.</param>
+    /// <param name="session">The merchant's session.</param>
+    /// <param name="files">The store.</param>
+    /// <param name="cancellation">Stops the handling.</param>
+    /// <returns>A task that ends when they are gone.</returns>
+    public static async Task Handle(
+        RemoveLeftovers message, IQuerySession session, ReportFiles files, CancellationToken cancellation)
+    {
+        var report = await session.Events.AggregateStreamAsync<Report>(message.ReportId, token: cancellation);
+        if (report is not null)
+        {
+            files.RemoveBelow($"{report.MerchantId:N}/{report.Id:N}/", report.KeptFile);
         }
     }
 }
@@ -38,7 +90,7 @@ public sealed class ReportVerifier
     internal ReportVerifier(ReportFiles files, LifecycleStore store, TimeProvider clock) =>
         (_files, _store, _clock) = (files, store, clock);
 
-    internal async Task<object> VerifyAsync(Report report, CancellationToken cancellation)
+    internal async Task<IReadOnlyList<object>> VerifyAsync(Report report, CancellationToken cancellation)
     {
         var claim = report.Claim!;
         try
@@ -50,15 +102,16 @@ public sealed class ReportVerifier
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            return Failed(report, "The file is not where the generator was told to write it.", _clock.GetUtcNow());
+            return [Failed(report, "The file is not where the generator was told to write it.", _clock.GetUtcNow())];
         }
         catch (InvalidDataException e)
         {
-            return Failed(report, e.Message, _clock.GetUtcNow());
+            return Rejected(report, e.Message, _clock.GetUtcNow());
         }
     }
 
-    internal static object Decide(Report report, FileFacts facts, TimeSpan retention, DateTimeOffset now)
+    internal static IReadOnlyList<object> Decide(
+        Report report, FileFacts facts, TimeSpan retention, DateTimeOffset now)
     {
         var claim = report.Claim!;
         string? finding = facts switch
@@ -70,10 +123,21 @@ public sealed class ReportVerifier
             _ => null,
         };
         return finding is null
-            ? new ReportFinished(
+            ? [new ReportFinished(
                 report.Id, report.MerchantId, report.Description, claim.StorageKey, facts.Size, facts.Sha256,
-                facts.Blocks, facts.Records, claim.GeneratedAt, now, now + retention, Actor.Service)
-            : Failed(report, finding, now);
+                facts.Blocks, facts.Records, claim.GeneratedAt, now, now + retention, Actor.Service)]
+            : Rejected(report, finding, now);
+    }
+
+    private static IReadOnlyList<object> Rejected(Report report, string finding, DateTimeOffset now)
+    {
+        var key = report.Claim!.StorageKey;
+        return
+        [
+            new FileQuarantined(
+                report.Id, report.Claim.Attempt, key, $"quarantine/{key}", finding, Actor.Service, now),
+            Failed(report, finding, now),
+        ];
     }
 
     private static ReportGenerationFailed Failed(Report report, string finding, DateTimeOffset now) =>

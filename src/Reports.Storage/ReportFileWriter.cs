@@ -3,6 +3,8 @@ namespace Reports.Storage;
 /// <summary>A file on its way into the store. Disposed without a commit, it leaves nothing behind.</summary>
 public sealed class ReportFileWriter : IAsyncDisposable
 {
+    internal const string PartialEnding = ".partial";
+
     private readonly string _path;
     private readonly string _partial;
     private readonly FileStream _stream;
@@ -10,7 +12,7 @@ public sealed class ReportFileWriter : IAsyncDisposable
     internal ReportFileWriter(string path)
     {
         _path = path;
-        _partial = $"{path}.{Path.GetRandomFileName()}.partial";
+        _partial = $"{path}.{Path.GetRandomFileName()}{PartialEnding}";
         _stream = new FileStream(_partial, new FileStreamOptions
         {
             Mode = FileMode.CreateNew,

@@ -5,9 +5,11 @@ namespace Reports.Storage;
 /// flushed to the disk and then renamed.
 /// </summary>
 /// <param name="root">The directory; it is created when it is missing.</param>
-public sealed class ReportFiles(string root)
+/// <param name="clock">Tells what is old; by default the system's.</param>
+public sealed class ReportFiles(string root, TimeProvider? clock = null)
 {
     private readonly string _root = Path.GetFullPath(root);
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     /// <summary>Starts a file.</summary>
     /// <param name="key">Where it is to stand.</param>
@@ -35,6 +37,52 @@ public sealed class ReportFiles(string root)
     /// <exception cref="DirectoryNotFoundException">There is none.</exception>
     public Stream OpenStream(StorageKey key) => new FileStream(
         PathOf(key), FileMode.Open, FileAccess.Read, FileShare.Read, 128 * 1024, FileOptions.Asynchronous);
+
+    /// <summary>Moves a file. One that was moved already stays where it is, and a missing one is no error.</summary>
+    /// <param name="from">Where it stands.</param>
+    /// <param name="to">Where it is to stand.</param>
+    /// <exception cref="IOException">It cannot be moved.</exception>
+    public void Move(StorageKey from, StorageKey to)
+    {
+        var (source, target) = (PathOf(from), PathOf(to));
+        if (File.Exists(source))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Move(source, target, overwrite: true);
+        }
+    }
+
+    /// <summary>
+    /// Removes the files below a prefix. Those that are being written are left to their writers, for a day.
+    /// </summary>
+    /// <param name="prefix">A prefix of keys that ends with a slash.</param>
+    /// <param name="except">The key of a file that stays, when there is one.</param>
+    /// <exception cref="IOException">A file cannot be removed.</exception>
+    public void RemoveBelow(string prefix, string? except)
+    {
+        var directory = Path.GetDirectoryName(PathOf(StorageKey.Below(prefix, "any")))!;
+        if (!Directory.Exists(directory))
+        {
+            return;
+        }
+
+        var kept = except is null ? null : PathOf(StorageKey.Parse(except));
+        foreach (var path in Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
+        {
+            var isInUse = path.EndsWith(ReportFileWriter.PartialEnding, StringComparison.Ordinal)
+                && _clock.GetUtcNow() - File.GetLastWriteTimeUtc(path) < TimeSpan.FromDays(1);
+            if (path != kept && !isInUse)
+            {
+                File.Delete(path);
+            }
+        }
+
+        foreach (var empty in Directory.GetDirectories(directory).Append(directory)
+            .Where(d => !Directory.EnumerateFileSystemEntries(d).Any()))
+        {
+            Directory.Delete(empty);
+        }
+    }
 
     private string PathOf(StorageKey key) => Path.Combine(_root, key.Value);
 }

@@ -133,8 +133,8 @@ public sealed class LifecycleTests(ReportsApp app)
         var requested = RequestReport.Decide(
             Guid.CreateVersion7(), Random.Shared.NextInt64(1 << 30, 1L << 36), merchant.Id, "UTC", command, Actor.Operator, Now);
         await merchant.AppendAsync(requested.ReportId, requested);
-        var grants = app.Services.GetRequiredService<Grants>();
-        return (merchant, GenerationOrder.For(requested, 1, grants, DateTimeOffset.UtcNow));
+        var orders = app.Services.GetRequiredService<GenerationOrders>();
+        return (merchant, orders.For(requested.ReportId, merchant.Id, requested.Report, 1, DateTimeOffset.UtcNow));
     }
 
     private async Task<GenerationCompleted> WrittenAsync(GenerateReport order)

@@ -16,6 +16,9 @@ public sealed class ReportDecisionTests
     private static readonly Guid Merchant = Guid.CreateVersion7();
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 9, 0, 0, TimeSpan.Zero);
     private static readonly GenerationCompleted Answer = new(Id, 1, "g", "gen/1", "report.csv", 10, new string('a', 64), 2, []);
+    private static readonly GenerationFailed Refusal = new(Id, 1, "g", "gen/1", "no_data", "The ledger is closed.", true);
+    private static readonly Actor Generator = new(ActorKind.Generator, "gen/1");
+    private static readonly LifecycleOptions Options = new();
     private static readonly StorageKey Key = StorageKey.Parse("m/r/1/report.csv");
     private static readonly FileFacts Facts = new(10, new string('a', 64), new BlockDigests(262144, [1]), 2);
 
@@ -51,23 +54,113 @@ public sealed class ReportDecisionTests
     [Fact]
     public void the_first_claim_is_recorded_as_it_was_made()
     {
-        var generated = RecordGenerationHandler.Decide(Requested(), Answer, Key, Now).ShouldNotBeNull();
+        var generated = Completed(Requested()).ShouldHaveSingleItem().ShouldBeOfType<ReportGenerated>();
 
         (generated.FileSize, generated.Sha256, generated.Records).ShouldBe((10, Answer.Sha256, 2));
-        generated.By.ShouldBe(new Actor(ActorKind.Generator, "gen/1"));
-        generated.StorageKey.ShouldBe(Key.Value);
+        generated.By.ShouldBe(Generator);
     }
 
     [Fact]
-    public void a_claim_after_that_is_old_news()
+    public void the_same_claim_after_that_is_old_news()
     {
-        RecordGenerationHandler.Decide(Generated(), Answer, Key, Now).ShouldBeNull();
-        RecordGenerationHandler.Decide(Finished(), Answer, Key, Now).ShouldBeNull();
+        Completed(Generated()).ShouldBeEmpty();
+        Completed(Finished()).ShouldBeEmpty();
     }
 
     [Fact]
-    public void a_claim_before_its_request_waits() =>
-        Should.Throw<ReportNotYetKnownException>(() => RecordGenerationHandler.Decide(null, Answer, Key, Now));
+    public void another_claim_after_that_is_late_and_is_recorded_once()
+    {
+        var other = StorageKey.Parse("m/r/1/other.csv");
+        var late = Completed(Finished(), other).ShouldHaveSingleItem().ShouldBeOfType<LateResultIgnored>();
+
+        (late.Answer, late.Subject).ShouldBe((GeneratorAnswer.Completed, other.Value));
+        Completed(Fold(Finished(), late), other).ShouldBeEmpty();
+        Fold(Finished(), late).Status.ShouldBe(ReportStatus.Finished);
+    }
+
+    [Fact]
+    public void an_answer_to_a_try_that_is_not_known_yet_waits()
+    {
+        Should.Throw<ReportNotYetKnownException>(() => RecordGenerationHandler.DecideCompleted(
+            Requested(), Answer with { Attempt = 2 }, Key, Generator, Now));
+        Should.Throw<ReportNotYetKnownException>(() => RecordGenerationHandler.DecideStarted(Requested(), 2, Generator, Now));
+        Should.Throw<ReportNotYetKnownException>(() => RecordGenerationHandler.DecideFailed(
+            Requested(), Refusal with { Attempt = 2 }, Generator, Options, Now));
+    }
+
+    [Fact]
+    public void a_failure_that_may_pass_is_tried_again_until_the_last_try()
+    {
+        var report = Requested();
+        var waits = new List<TimeSpan>();
+        for (var attempt = 1; attempt < Options.Attempts; attempt++)
+        {
+            var failed = Failed(report, attempt).ShouldHaveSingleItem().ShouldBeOfType<GenerationAttemptFailed>();
+            waits.Add(failed.RetryAt - failed.FailedAt);
+            report = Fold(report, failed);
+            (report.Status, report.Attempt).ShouldBe((ReportStatus.Requested, attempt + 1));
+            Failed(report, attempt).ShouldBeEmpty();
+        }
+
+        waits.ShouldBe([Options.RetryDelay, Options.RetryDelay * 2]);
+        var last = Failed(report, Options.Attempts).ShouldHaveSingleItem().ShouldBeOfType<ReportGenerationFailed>();
+        (last.Code, last.Attempt, last.Retryable).ShouldBe(("no_data", Options.Attempts, true));
+        Failed(Fold(report, last), Options.Attempts).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void a_failure_that_stays_fails_the_report_at_once() =>
+        RecordGenerationHandler.DecideFailed(Requested(), Refusal with { Retryable = false }, Generator, Options, Now)
+            .ShouldHaveSingleItem().ShouldBeOfType<ReportGenerationFailed>().Retryable.ShouldBeFalse();
+
+    [Fact]
+    public void silence_ends_the_try_that_is_waited_for_and_no_other()
+    {
+        var timeout = ExpireAttemptHandler.Decide(Requested(), 1, Options, Now)
+            .ShouldHaveSingleItem().ShouldBeOfType<GenerationAttemptFailed>();
+        (timeout.Code, timeout.By).ShouldBe(("timeout", Actor.Service));
+        var second = Fold(Requested(), timeout);
+
+        ExpireAttemptHandler.Decide(second, 1, Options, Now).ShouldBeEmpty();
+        ExpireAttemptHandler.Decide(Generated(), 1, Options, Now).ShouldBeEmpty();
+        ExpireAttemptHandler.Decide(Finished(), 1, Options, Now).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void an_answer_after_the_timeout_of_its_try_is_late()
+    {
+        var second = Fold(Requested(), ExpireAttemptHandler.Decide(Requested(), 1, Options, Now)[0]);
+
+        Completed(second).ShouldHaveSingleItem().ShouldBeOfType<LateResultIgnored>();
+        Failed(second, 1).ShouldHaveSingleItem().ShouldBeOfType<LateResultIgnored>().Subject.ShouldBe("no_data");
+    }
+
+    [Fact]
+    public void what_has_not_ended_can_be_cancelled_and_twice_is_once()
+    {
+        foreach (var report in new[] { Requested(), Fold(Requested(), Started()), Generated() })
+        {
+            var cancelled = CancelReport.Decide(report, "why", Actor.Operator, Now).ShouldHaveSingleItem();
+            var after = Fold(report, cancelled);
+            after.Status.ShouldBe(ReportStatus.Cancelled);
+            CancelReport.Decide(after, "why", Actor.Operator, Now).ShouldBeEmpty();
+            Completed(after, StorageKey.Parse("m/r/1/other.csv"))
+                .ShouldHaveSingleItem().ShouldBeOfType<LateResultIgnored>();
+            ExpireAttemptHandler.Decide(after, 1, Options, Now).ShouldBeEmpty();
+        }
+    }
+
+    [Fact]
+    public void what_has_ended_cannot_be_cancelled()
+    {
+        var failed = Fold(Requested(), RecordGenerationHandler.DecideFailed(
+            Requested(), Refusal with { Retryable = false }, Generator, Options, Now)[0]);
+        foreach (var report in new[] { Finished(), failed })
+        {
+            Should.Throw<ProblemException>(() => CancelReport.Decide(report, null, Actor.Operator, Now))
+                .Problem.Status.ShouldBe(409);
+        }
+    }
 
     [Fact]
     public void a_claim_that_holds_finishes_the_report()
@@ -84,7 +177,12 @@ public sealed class ReportDecisionTests
     {
         foreach (var other in new[] { Facts with { Size = 11 }, Facts with { Sha256 = new('b', 64) }, Facts with { Records = 3 } })
         {
-            Decide(other).ShouldBeOfType<ReportGenerationFailed>().Code.ShouldBe("verification");
+            var events = ReportVerifier.Decide(Generated(), other, TimeSpan.FromDays(30), Now);
+
+            events.Count.ShouldBe(2);
+            events[0].ShouldBeOfType<FileQuarantined>().QuarantineKey.ShouldBe($"quarantine/{Key.Value}");
+            events[1].ShouldBeOfType<ReportGenerationFailed>().Code.ShouldBe("verification");
+            events.Aggregate(Generated(), Fold).Status.ShouldBe(ReportStatus.Failed);
         }
     }
 
@@ -113,15 +211,26 @@ public sealed class ReportDecisionTests
             Id, 1, Merchant, "Europe/Berlin",
             new RequestReport.Command(interval, ReportSource.Manual, ReportFormat.Csv, first, last), Actor.Operator, Now).Report;
 
-    private static object Decide(FileFacts facts) => ReportVerifier.Decide(Generated(), facts, TimeSpan.FromDays(30), Now);
+    private static object Decide(FileFacts facts) =>
+        ReportVerifier.Decide(Generated(), facts, TimeSpan.FromDays(30), Now).ShouldHaveSingleItem();
 
     private static ReportDescription Description() => Request(ReportInterval.Daily, new(2026, 11, 1));
 
     private static Report Requested() =>
         Report.Fold(null, new ReportRequested(Id, Merchant, Description(), Actor.Operator))!;
 
-    private static Report Generated() =>
-        Report.Fold(Requested(), RecordGenerationHandler.Decide(Requested(), Answer, Key, Now)!)!;
+    private static object Started() =>
+        RecordGenerationHandler.DecideStarted(Requested(), 1, Generator, Now).ShouldHaveSingleItem();
 
-    private static Report Finished() => Report.Fold(Generated(), Decide(Facts))!;
+    private static Report Generated() => Fold(Requested(), Completed(Requested()).ShouldHaveSingleItem());
+
+    private static Report Finished() => Fold(Generated(), Decide(Facts));
+
+    private static Report Fold(Report report, object @event) => Report.Fold(report, @event)!;
+
+    private static IReadOnlyList<object> Completed(Report report, StorageKey? key = null) =>
+        RecordGenerationHandler.DecideCompleted(report, Answer, key ?? Key, Generator, Now);
+
+    private static IReadOnlyList<object> Failed(Report report, int attempt) => RecordGenerationHandler.DecideFailed(
+        report, Refusal with { Attempt = attempt }, Generator, Options, Now);
 }

@@ -9,11 +9,13 @@ namespace Internal.Generated.WolverineHandlers
     [global::System.CodeDom.Compiler.GeneratedCode("JasperFx", "1.0.0")]
     public sealed class VerifyReportHandler672061112 : Wolverine.Runtime.Handlers.MessageHandler
     {
+        private readonly Reports.Lifecycle.GenerationOrders _generationOrders;
         private readonly Reports.Lifecycle.ReportVerifier _reportVerifier;
         private readonly Wolverine.Marten.Publishing.OutboxedSessionFactory _outboxedSessionFactory;
 
-        public VerifyReportHandler672061112(Reports.Lifecycle.ReportVerifier reportVerifier, Wolverine.Marten.Publishing.OutboxedSessionFactory outboxedSessionFactory)
+        public VerifyReportHandler672061112(Reports.Lifecycle.GenerationOrders generationOrders, Reports.Lifecycle.ReportVerifier reportVerifier, Wolverine.Marten.Publishing.OutboxedSessionFactory outboxedSessionFactory)
         {
+            _generationOrders = generationOrders;
             _reportVerifier = reportVerifier;
             _outboxedSessionFactory = outboxedSessionFactory;
         }
@@ -29,7 +31,7 @@ namespace Internal.Generated.WolverineHandlers
             Wolverine.Runtime.WolverineTracing.MessageActivity(context.Envelope)?.SetTag("handler.type", "Reports.Lifecycle.VerifyReportHandler");
             
             // The actual message execution
-            await Reports.Lifecycle.VerifyReportHandler.Handle(verifyReport, documentSession, _reportVerifier, cancellation).ConfigureAwait(false);
+            await Reports.Lifecycle.VerifyReportHandler.Handle(verifyReport, documentSession, context, _reportVerifier, _generationOrders, cancellation).ConfigureAwait(false);
 
             
             // Save all pending changes to this Marten session

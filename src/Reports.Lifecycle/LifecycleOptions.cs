@@ -1,0 +1,28 @@
+namespace Reports.Lifecycle;
+
+/// <summary>How long generators are waited for, and how often they are asked.</summary>
+public sealed record LifecycleOptions
+{
+    /// <summary>How often a report is tried before it has failed; from 1.</summary>
+    public int Attempts { get; init; } = 3;
+
+    /// <summary>How long a generator may take to begin. Orders that wait in a queue count too.</summary>
+    public TimeSpan StartWithin { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long a generator that has begun may be silent.</summary>
+    public TimeSpan HeartbeatWithin { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long after a failed try the next one is ordered; it doubles with each.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often the deadlines are looked at.</summary>
+    public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The address that generators know the service by; none when they cannot upload over HTTP.</summary>
+    public string? PublicUrl { get; init; }
+
+    /// <summary>How long after a failed try the next one is ordered.</summary>
+    /// <param name="attempt">The try that has failed, from 1.</param>
+    /// <returns>The time.</returns>
+    internal TimeSpan DelayAfter(int attempt) => RetryDelay * Math.Pow(2, Math.Min(attempt - 1, 16));
+}
