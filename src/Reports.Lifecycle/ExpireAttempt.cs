@@ -35,6 +35,7 @@ public static class ExpireAttemptHandler
         TimeProvider clock,
         CancellationToken cancellation)
     {
+        session.LastModifiedBy = Actor.Service.Id;
         var now = clock.GetUtcNow();
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
         if (stream.Aggregate is not { } report

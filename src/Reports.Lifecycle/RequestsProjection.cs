@@ -56,7 +56,7 @@ internal sealed partial class RequestsProjection : EventProjection
         requests.AddColumn("interval", "text").NotNull();
         requests.AddColumn("source", "text").NotNull();
         requests.AddColumn("file_format", "text").NotNull();
-        requests.AddColumn("layout", "jsonb").NotNull();
+        requests.AddColumn("layout", "jsonb").NotNull().DefaultValueByExpression("'{}'::jsonb");
         requests.AddColumn("period_start", "timestamptz").NotNull();
         requests.AddColumn("period_end", "timestamptz").NotNull();
         requests.AddColumn("time_zone", "text").NotNull();
@@ -84,7 +84,7 @@ internal sealed partial class RequestsProjection : EventProjection
         {
             Columns = ["merchant_id", "fingerprint"],
             IsUnique = true,
-            Predicate = "status in ('requested', 'generating')",
+            Predicate = "status = ANY (ARRAY['requested'::text, 'generating'::text])", // as PostgreSQL writes it itself
         });
         requests.Indexes.Add(new IndexDefinition("report_requests_by_expiry")
         {

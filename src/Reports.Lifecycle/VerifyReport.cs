@@ -40,6 +40,7 @@ public static class VerifyReportHandler
         GenerationOrders orders,
         CancellationToken cancellation)
     {
+        session.LastModifiedBy = Actor.Service.Id;
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
         if (stream.Aggregate is { Status: ReportStatus.Generated } report)
         {

@@ -3,12 +3,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Contracts.Messages;
+using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Reports.Storage;
 using Shouldly;
 using Wolverine;
 using Wolverine.Tracking;
 using Xunit;
+using GenerationStarted = Reports.Contracts.Messages.GenerationStarted;
 
 namespace Reports.ApiTests;
 
@@ -60,16 +62,146 @@ public sealed class LifecycleTests(ReportsApp app)
     }
 
     [Fact]
-    public async Task a_generator_that_gives_up_fails_the_report_with_its_reason()
+    public async Task a_file_that_is_not_as_claimed_is_put_aside()
+    {
+        var (merchant, order) = await OrderedAsync();
+        var answer = await WrittenAsync(order);
+        await WrittenAsync(order, "leftover.csv");
+
+        await SendAsync(merchant, answer with { Records = 3 });
+
+        var put = (await merchant.EventsAsync(order.ReportId)).OfType<FileQuarantined>().ShouldHaveSingleItem();
+        put.Finding.ShouldBe("The file has 2 records, not 3.");
+        var path = Path.Combine(app.FilesRoot, put.QuarantineKey);
+        (await System.IO.File.ReadAllBytesAsync(path)).ShouldBe(File);
+        Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task a_generator_that_gives_up_for_good_fails_the_report_with_its_reason()
     {
         var (merchant, order) = await OrderedAsync();
 
-        await SendAsync(merchant, new GenerationFailed(
-            order.ReportId, order.Attempt, order.Grant, "test/1", "no_data_source", "The ledger is closed.", true));
+        await SendAsync(merchant, Refusal(order, isRetryable: false));
 
         var failed = (await merchant.EventsAsync(order.ReportId))[^1].ShouldBeOfType<ReportGenerationFailed>();
-        (failed.Code, failed.Message, failed.Retryable).ShouldBe(("no_data_source", "The ledger is closed.", true));
+        (failed.Code, failed.Message, failed.Retryable).ShouldBe(("no_data_source", "The ledger is closed.", false));
         failed.By.ShouldBe(new Actor(ActorKind.Generator, "test/1"));
+    }
+
+    [Fact]
+    public async Task a_failure_that_may_pass_orders_another_try_whose_answer_counts()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await SendAsync(merchant, Refusal(order, isRetryable: true));
+        (await merchant.EventsAsync(order.ReportId))[^1].ShouldBeOfType<GenerationAttemptFailed>();
+        (await StatusAsync(order.ReportId)).ShouldBe("requested");
+        var second = await OrderAsync(merchant, order.ReportId, 2);
+
+        await SendAsync(merchant, await WrittenAsync(order));
+        await SendAsync(merchant, await WrittenAsync(second));
+        await SendAsync(merchant, Refusal(order, isRetryable: true));
+
+        Types(await merchant.EventsAsync(order.ReportId)).ShouldBe(
+        [
+            typeof(ReportRequested), typeof(GenerationAttemptFailed), typeof(LateResultIgnored), typeof(ReportGenerated),
+            typeof(ReportFinished),
+        ]);
+        System.IO.File.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix, "report.csv")).ShouldBeFalse();
+        System.IO.File.Exists(Path.Combine(app.FilesRoot, second.StoragePrefix, "report.csv")).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task a_generator_is_at_work_until_it_is_silent_for_too_long()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
+        await SendAsync(merchant, new GenerationHeartbeat(order.ReportId, 1, order.Grant, "test/1", 500, 2000));
+        await SendAsync(merchant, new GenerationStarted(order.ReportId, 1, order.Grant, "test/1"));
+        Types(await merchant.EventsAsync(order.ReportId))
+            .ShouldBe([typeof(ReportRequested), typeof(Contracts.Events.GenerationStarted)]);
+        (await StatusAsync(order.ReportId)).ShouldBe("generating");
+        (await WatchedAsync(order.ReportId)).ShouldBe((500, 2000));
+
+        await ExecuteAsync(
+            "update reports.generation_watch set deadline = now() - interval '1 second' where report_id = $1", order.ReportId);
+        var failed = await Eventually.GetAsync(
+            async () => (await merchant.EventsAsync(order.ReportId)).OfType<GenerationAttemptFailed>().SingleOrDefault(),
+            "the silent try to fail");
+
+        (failed.Code, failed.Attempt, failed.By).ShouldBe(("timeout", 1, Actor.Service));
+        (await WatchedAsync(order.ReportId)).ShouldBeNull();
+        await SendAsync(merchant, await WrittenAsync(order));
+        (await merchant.EventsAsync(order.ReportId))[^1].ShouldBeOfType<LateResultIgnored>();
+    }
+
+    [Fact]
+    public async Task a_heartbeat_in_the_last_moment_keeps_a_try_alive()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
+        await SendAsync(merchant, new GenerationHeartbeat(order.ReportId, 1, order.Grant, "test/1", 1));
+
+        await SendAsync(merchant, new ExpireAttempt(order.ReportId, 1));
+
+        (await merchant.EventsAsync(order.ReportId))[^1].ShouldBeOfType<Contracts.Events.GenerationStarted>();
+    }
+
+    [Fact]
+    public async Task a_cancelled_report_stays_cancelled_whatever_its_generator_answers()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId, "a mistake"), default);
+        await app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId), default);
+
+        await SendAsync(merchant, new GenerationStarted(order.ReportId, 1, order.Grant, "test/1"));
+        var answer = await WrittenAsync(order);
+        await SendAsync(merchant, answer);
+        await SendAsync(merchant, answer);
+
+        Types(await merchant.EventsAsync(order.ReportId))
+            .ShouldBe([typeof(ReportRequested), typeof(ReportCancelled), typeof(LateResultIgnored)]);
+        (await StatusAsync(order.ReportId)).ShouldBe("cancelled");
+        Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task an_answer_needs_no_tenant_but_its_grant_and_no_other_tenant_helps_it()
+    {
+        var (merchant, order) = await OrderedAsync();
+        var other = await app.MerchantAsync();
+
+        await SendAsync(null, new GenerationStarted(order.ReportId, 1, order.Grant, "test/1"));
+        await SendAsync(other, await WrittenAsync(order));
+
+        Types(await merchant.EventsAsync(order.ReportId)).ShouldBe(
+        [
+            typeof(ReportRequested), typeof(Contracts.Events.GenerationStarted), typeof(ReportGenerated),
+            typeof(ReportFinished),
+        ]);
+        (await other.EventsAsync(order.ReportId)).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task the_same_answer_many_times_at_once_has_one_effect()
+    {
+        var (merchant, order) = await OrderedAsync();
+        var answer = await WrittenAsync(order);
+
+        await app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(60)).DoNotAssertOnExceptionsDetected()
+            .ExecuteAndWaitAsync((Func<IMessageContext, Task>)(async context =>
+            {
+                for (var i = 0; i < 10; i++)
+                {
+                    await context.PublishAsync(answer);
+                    await context.PublishAsync(new GenerationStarted(order.ReportId, 1, order.Grant, "test/1"));
+                }
+            }));
+
+        var events = Types(await merchant.EventsAsync(order.ReportId)).ToList();
+        events.Count(t => t == typeof(ReportGenerated)).ShouldBe(1);
+        events.Count(t => t == typeof(ReportFinished)).ShouldBe(1);
+        events.Count.ShouldBeLessThanOrEqualTo(4);
     }
 
     [Theory]
@@ -137,23 +269,57 @@ public sealed class LifecycleTests(ReportsApp app)
         return (merchant, orders.For(requested.ReportId, merchant.Id, requested.Report, 1, DateTimeOffset.UtcNow));
     }
 
-    private async Task<GenerationCompleted> WrittenAsync(GenerateReport order)
+    private async Task<GenerateReport> OrderAsync(TestMerchant merchant, Guid report, int attempt)
     {
-        var key = StorageKey.Below(order.StoragePrefix, "report.csv");
+        var description = ((ReportRequested)(await merchant.EventsAsync(report))[0]).Report;
+        return app.Services.GetRequiredService<GenerationOrders>()
+            .For(report, merchant.Id, description, attempt, DateTimeOffset.UtcNow);
+    }
+
+    private static GenerationFailed Refusal(GenerateReport order, bool isRetryable) => new(
+        order.ReportId, order.Attempt, order.Grant, "test/1", "no_data_source", "The ledger is closed.", isRetryable);
+
+    private Task WatchAsync(TestMerchant merchant, GenerateReport order, DateTimeOffset deadline) => ExecuteAsync(
+        "insert into reports.generation_watch (report_id, merchant_id, attempt, deadline) values ($1, $2, $3, $4)",
+        order.ReportId, merchant.Id, order.Attempt, deadline.ToUniversalTime());
+
+    private async Task ExecuteAsync(string sql, params object[] parameters)
+    {
+        await using var command = app.Database.CreateCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.AddWithValue(parameter);
+        }
+
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<(long Records, long Expected)?> WatchedAsync(Guid report)
+    {
+        await using var command = app.Database.CreateCommand(
+            "select records, expected_records from reports.generation_watch where report_id = $1");
+        command.Parameters.AddWithValue(report);
+        await using var row = await command.ExecuteReaderAsync();
+        return await row.ReadAsync() ? (row.GetInt64(0), row.GetInt64(1)) : null;
+    }
+
+    private async Task<GenerationCompleted> WrittenAsync(GenerateReport order, string name = "report.csv")
+    {
+        var key = StorageKey.Below(order.StoragePrefix, name);
         await using var writer = app.Services.GetRequiredService<ReportFiles>().Create(key);
         await writer.Stream.WriteAsync(File);
         await writer.CommitAsync(default);
         var digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File));
         return new GenerationCompleted(
-            order.ReportId, order.Attempt, order.Grant, "test/1", "report.csv", File.Length, digest, 2, []);
+            order.ReportId, order.Attempt, order.Grant, "test/1", name, File.Length, digest, 2, []);
     }
 
-    private async Task<ITrackedSession> SendAsync(TestMerchant merchant, object message, bool failsQuietly = false)
+    private async Task<ITrackedSession> SendAsync(TestMerchant? merchant, object message, bool failsQuietly = false)
     {
         var tracking = app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(20));
         tracking = failsQuietly ? tracking.DoNotAssertOnExceptionsDetected() : tracking;
         return await tracking.ExecuteAndWaitAsync((Func<IMessageContext, Task>)(context =>
-            context.PublishAsync(message, new DeliveryOptions { TenantId = merchant.Id.ToString() }).AsTask()));
+            context.PublishAsync(message, new DeliveryOptions { TenantId = merchant?.Id.ToString() }).AsTask()));
     }
 
     private async Task<string?> StatusAsync(Guid report)
