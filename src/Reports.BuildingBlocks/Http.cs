@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -19,6 +20,56 @@ public sealed class PublicUrl(string? configured)
         var own = request.Host.HasValue ? $"{request.Scheme}://{request.Host.ToUriComponent()}" : "";
         return (_configured ?? own) + path;
     }
+}
+
+/// <summary>The parameters of an address, and what is answered when one of them is wrong.</summary>
+public static class Parameters
+{
+    /// <summary>The value of a parameter.</summary>
+    /// <param name="parameters">The parameters of the request.</param>
+    /// <param name="name">Its name.</param>
+    /// <returns>The value; null when it is not given.</returns>
+    /// <exception cref="ProblemException">It is given twice.</exception>
+    public static string? Once(IQueryCollection parameters, string name)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        return parameters[name] switch
+        {
+            [] => null,
+            [var value] => value,
+            _ => throw Invalid(name, "must be given once"),
+        };
+    }
+
+    /// <summary>A whole number. Any run of digits is one; its size is limited where it is used.</summary>
+    /// <param name="text">The text.</param>
+    /// <returns>The number, or the largest there is; null when the text is none.</returns>
+    public static long? Number(string? text) =>
+        text is { Length: > 0 } && text.All(char.IsAsciiDigit)
+            ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : long.MaxValue
+            : null;
+
+    /// <summary>What is answered to a wrong parameter or field.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="finding">What is wrong with it.</param>
+    /// <param name="detail">The sentence for a person; by default made of the two.</param>
+    /// <returns>The exception that ends the request with 400.</returns>
+    public static ProblemException Invalid(string name, string finding, string? detail = null) => new(
+        Problem.InvalidParameters with
+        {
+            Detail = detail ?? $"{name} {finding}",
+            Errors = new Dictionary<string, string[]> { [name] = [finding] },
+        });
+
+    /// <summary>The links from a page of a list to those beside it (RFC 8288), one relation for each.</summary>
+    /// <param name="next">The address of the next page; null on the last one.</param>
+    /// <param name="previous">The address of the previous page; null on the first one.</param>
+    /// <returns>The field; empty without any link.</returns>
+    public static string Links(string? next, string? previous) => string.Join(
+        ", ",
+        new[] { (Url: next, Relation: "next"), (Url: previous, Relation: "prev") }
+            .Where(link => link.Url is not null)
+            .Select(link => $"<{link.Url}>; rel=\"{link.Relation}\""));
 }
 
 /// <summary>Lists of entity tags, as If-Match and If-None-Match have them (RFC 9110 sections 8.8.3 and 13.1).</summary>

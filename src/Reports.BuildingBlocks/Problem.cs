@@ -30,6 +30,9 @@ public sealed record Problem(int Status, string Code, string Message, string Err
     /// <summary>After how many seconds it is worth trying again.</summary>
     public int? RetryAfter { get; init; }
 
+    /// <summary>The path of what the problem is about, when it can be looked at.</summary>
+    public string? Location { get; init; }
+
     /// <summary>Unusable input.</summary>
     public static Problem InvalidParameters { get; } =
         new(400, "invalid_parameters", "Bad filters", "validation_error");
@@ -160,6 +163,11 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         if (RetryAfter is { } seconds)
         {
             http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        if (Location is not null)
+        {
+            http.Response.Headers.Location = url.For(http.Request, Location);
         }
 
         // To the server, only the method in capitals is HEAD: any other must have its body.

@@ -57,7 +57,6 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton(options);
         services.AddSingleton<FinishedReports>();
         services.AddSingleton<DownloadTokens>();
-        services.AddSingleton<EncryptedIds>();
         services.AddSingleton<PageMarks>();
         services.AddSingleton<ListWalks>();
         services.AddSingleton<Origins>();

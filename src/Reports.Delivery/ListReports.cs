@@ -54,9 +54,9 @@ internal static class ListReports
                 .WithMessage("must be daily, weekly, monthly, yearly or custom").OverridePropertyName("interval");
             RuleFor(q => q.Source).Must(s => s is null || ContractWords.Parse<ReportSource>(s) is not null)
                 .WithMessage("must be auto or manual").OverridePropertyName("source");
-            RuleFor(q => q.Limit).Must(n => n is null || Number(n) >= 1)
+            RuleFor(q => q.Limit).Must(n => n is null || Parameters.Number(n) >= 1)
                 .WithMessage("must be a whole number, at least 1").OverridePropertyName("limit");
-            RuleFor(q => q.Offset).Must(n => n is null || Number(n) >= 0)
+            RuleFor(q => q.Offset).Must(n => n is null || Parameters.Number(n) >= 0)
                 .WithMessage("must be a whole number, at least 0").OverridePropertyName("offset");
             RuleFor(q => q.Cursor).Must((q, cursor) => cursor is null || q.Offset is null)
                 .WithMessage("cannot be combined with offset").OverridePropertyName("cursor");
@@ -76,7 +76,7 @@ internal static class ListReports
         public async Task<Page> Handle(Query query, CancellationToken cancellationToken)
         {
             var filter = Decide(query, current.RequiredTenant, current.Required.TimeZone, clock.GetUtcNow());
-            var limit = (int)Math.Min(MaximumLimit, Number(query.Limit) ?? DefaultLimit);
+            var limit = (int)Math.Min(MaximumLimit, Parameters.Number(query.Limit) ?? DefaultLimit);
 
             // Links keep what was sent. What was left to default is frozen, so that a walk sees one window.
             var kept = query with
@@ -114,7 +114,7 @@ internal static class ListReports
         };
         if (until <= from)
         {
-            throw Invalid(
+            throw Parameters.Invalid(
                 "created_before", "must not be earlier than created_after", "created_before is earlier than created_after");
         }
 
@@ -131,18 +131,18 @@ internal static class ListReports
     {
         var parameters = http.Request.Query;
         var query = new Query(
-            Single(parameters, "created_after"),
-            Single(parameters, "created_before"),
-            Single(parameters, "tz"),
-            Single(parameters, "interval"),
-            Single(parameters, "source"),
-            Single(parameters, "limit"),
-            Single(parameters, "offset"),
-            Single(parameters, "cursor"),
-            Single(parameters, "since"),
-            Single(parameters, "watermark"));
+            Parameters.Once(parameters, "created_after"),
+            Parameters.Once(parameters, "created_before"),
+            Parameters.Once(parameters, "tz"),
+            Parameters.Once(parameters, "interval"),
+            Parameters.Once(parameters, "source"),
+            Parameters.Once(parameters, "limit"),
+            Parameters.Once(parameters, "offset"),
+            Parameters.Once(parameters, "cursor"),
+            Parameters.Once(parameters, "since"),
+            Parameters.Once(parameters, "watermark"));
         var list = presenter.List(http.Request, await sender.Send(query, cancellation));
-        if (Links(list) is { Length: > 0 } links)
+        if (Parameters.Links(list.Next, list.Previous) is { Length: > 0 } links)
         {
             http.Response.Headers.Link = links;
         }
@@ -166,31 +166,4 @@ internal static class ListReports
             ["since"] = query.Since,
             ["watermark"] = query.Watermark,
         }.Where(p => p.Value is not null));
-
-    // RFC 8288, one relation for each link.
-    private static string Links(ReportList list) => string.Join(
-        ", ",
-        new[] { (Url: list.Next, Relation: "next"), (Url: list.Previous, Relation: "prev") }
-            .Where(link => link.Url is not null)
-            .Select(link => $"<{link.Url}>; rel=\"{link.Relation}\""));
-
-    private static string? Single(IQueryCollection parameters, string name) => parameters[name] switch
-    {
-        [] => null,
-        [var value] => value,
-        _ => throw Invalid(name, "must be given once"),
-    };
-
-    internal static ProblemException Invalid(string name, string finding, string? detail = null) => new(
-        Problem.InvalidParameters with
-        {
-            Detail = detail ?? $"{name} {finding}",
-            Errors = new Dictionary<string, string[]> { [name] = [finding] },
-        });
-
-    // Any run of digits is a number, however large; its size is limited where it is used.
-    internal static long? Number(string? text) =>
-        text is { Length: > 0 } && text.All(char.IsAsciiDigit)
-            ? long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : long.MaxValue
-            : null;
 }

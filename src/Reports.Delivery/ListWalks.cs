@@ -1,4 +1,5 @@
 using System.Globalization;
+using Reports.BuildingBlocks;
 
 namespace Reports.Delivery;
 
@@ -11,7 +12,7 @@ internal sealed class ListWalks(FinishedReports reports, PageMarks marks)
     public async Task<ListReports.Page> AtOffsetAsync(
         ReportFilter filter, int limit, ListReports.Query kept, CancellationToken cancellation)
     {
-        var offset = ListReports.Number(kept.Offset) ?? 0;
+        var offset = Parameters.Number(kept.Offset) ?? 0;
         var page = await reports.PageAsync(filter, limit, offset, cancellation);
 
         // What finishes during the walk may be on none of its pages: the watermark is that of its first page.
@@ -51,7 +52,7 @@ internal sealed class ListWalks(FinishedReports reports, PageMarks marks)
 
         if (place is not null && place.Filter != filter)
         {
-            throw ListReports.Invalid("cursor", "belongs to a list with other filters");
+            throw Parameters.Invalid("cursor", "belongs to a list with other filters");
         }
 
         var page = await reports.PageAsync(filter, limit, place, cancellation);
@@ -82,10 +83,10 @@ internal sealed class ListWalks(FinishedReports reports, PageMarks marks)
         ReportFilter filter, int limit, ListReports.Query kept, string since, CancellationToken cancellation)
     {
         var from = Opened("since", since, marks.OpenWatermark(filter.Merchant, since));
-        var page = await reports.PageAsync(filter, limit, ListReports.Number(kept.Offset) ?? 0, from, cancellation);
+        var page = await reports.PageAsync(filter, limit, Parameters.Number(kept.Offset) ?? 0, from, cancellation);
         if (from.Xid > page.Snapshot.Xmax)
         {
-            throw ListReports.Invalid("since", "is of an earlier database of this service; list anew");
+            throw Parameters.Invalid("since", "is of an earlier database of this service; list anew");
         }
 
         // A page says of itself what it showed, so that whoever goes on from it misses nothing.
@@ -101,6 +102,6 @@ internal sealed class ListWalks(FinishedReports reports, PageMarks marks)
     }
 
     private static T Opened<T>(string name, string text, T? mark)
-        where T : class => mark ?? throw ListReports.Invalid(
+        where T : class => mark ?? throw Parameters.Invalid(
             name, text.Length == 0 ? "must not be empty" : "is not one that this service made for you");
 }

@@ -121,13 +121,10 @@ internal sealed class ReportPresenter(
 
     private static ListedReport Show(FinishedReport row, string id, DownloadAction action)
     {
-        var zone = TimeZoneInfo.FindSystemTimeZoneById(row.TimeZone);
+        var (start, end) = (Times.InZone(row.PeriodStart, row.TimeZone), Times.InZone(row.PeriodEnd, row.TimeZone));
         return new ListedReport(
             id, row.Name, row.Interval, row.Source, row.Format, row.Records, "finished", row.CreatedAt, row.GeneratedAt,
-            row.FinishedAt, InZone(row.PeriodStart, zone), InZone(row.PeriodEnd, zone), row.TimeZone, row.FileSize,
-            Convert.ToHexStringLower(row.Sha256), row.ExpiresAt, action);
+            row.FinishedAt, start, end, row.TimeZone, row.FileSize, Convert.ToHexStringLower(row.Sha256), row.ExpiresAt,
+            action);
     }
-
-    private static DateTimeOffset InZone(DateTime utc, TimeZoneInfo zone) =>
-        TimeZoneInfo.ConvertTime(new DateTimeOffset(utc), zone);
 }

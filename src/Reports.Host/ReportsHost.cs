@@ -22,6 +22,7 @@ internal static class ReportsHost
         var services = builder.Services;
         services.AddSingleton(settings);
         services.AddSingleton(settings.Keys);
+        services.AddSingleton<EncryptedIds>();
         services.AddSingleton<TimeProvider>(new MicrosecondClock());
         services.AddSingleton(new PublicUrl(settings.PublicUrl));
         services.AddSingleton(new ReportFiles(settings.StorageRoot));

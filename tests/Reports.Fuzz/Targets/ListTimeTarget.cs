@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text.RegularExpressions;
-using Reports.Delivery;
+using Reports.BuildingBlocks;
 
 namespace Reports.Fuzz.Targets;
 

@@ -1,3 +1,4 @@
+using Reports.BuildingBlocks;
 using Reports.Delivery;
 using Shouldly;
 using Xunit;
