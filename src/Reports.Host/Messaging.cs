@@ -52,7 +52,7 @@ internal static class Messaging
             options.RegisterMessageType(type);
         }
 
-        options.UseSystemTextJsonForSerialization(json => ContractJson.Apply(json));
+        options.UseSystemTextJsonForSerialization(json => ContractJson.ApplyStrictly(json));
 
         // A report over a year of transactions takes its time; the standard is a minute.
         options.DefaultExecutionTimeout = TimeSpan.FromHours(2);

@@ -28,6 +28,7 @@ internal static class Commands
             ImportCommands.Import(),
             ImportCommands.Samples(),
             ServeCommand.OpenApi(),
+            WriteMessageSchemas(),
             ServeCommand.Health(),
         };
         return root;
@@ -46,6 +47,25 @@ internal static class Commands
                 Console.WriteLine("The schema is up to date.");
             },
             appliesSchema: true));
+        return command;
+    }
+
+    private static Command WriteMessageSchemas()
+    {
+        var directory = new Argument<DirectoryInfo>("directory") { Description = "Where to write them" };
+        var command = new Command("message-schemas", "Write the JSON Schemas of the messages to and from generators")
+        {
+            directory,
+        };
+        command.SetAction((parsed, cancellation) => Instance.GuardAsync(async () =>
+        {
+            var target = parsed.GetRequiredValue(directory);
+            target.Create();
+            foreach (var (file, text) in MessageSchemas.All())
+            {
+                await File.WriteAllTextAsync(Path.Combine(target.FullName, file), text, cancellation);
+            }
+        }));
         return command;
     }
 
