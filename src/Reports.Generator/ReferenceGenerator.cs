@@ -12,7 +12,8 @@ namespace Reports.Generator;
 /// </summary>
 /// <param name="database">Where the transactions are.</param>
 /// <param name="files">Where the reports go.</param>
-public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles files)
+/// <param name="clock">Times the signs of life.</param>
+public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles files, TimeProvider clock)
 {
     /// <summary>The name and version that the answers carry.</summary>
     public static string Name { get; } = "reports-generator/"
@@ -20,12 +21,21 @@ public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles
 
     /// <summary>Writes one report's file below the granted prefix.</summary>
     /// <param name="message">What is asked for.</param>
+    /// <param name="progress">
+    /// Hears of the work, if anybody wants to: how many rows are written and, when it is known, how many there will be.
+    /// It is called before the first row, then after every third of the time that the order calls a sign of life late
+    /// (<see cref="GenerateReport.HeartbeatSeconds"/>; 10 s without), while a slow query has not answered yet too, and
+    /// never after the end. What it throws ends the work.
+    /// </param>
     /// <param name="cancellation">Stops the work; nothing is left behind then.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="GenerationRefusedException">The request can never be met.</exception>
     /// <exception cref="IOException">The file cannot be written; another try may succeed.</exception>
     /// <exception cref="Npgsql.NpgsqlException">The transactions cannot be read; another try may succeed.</exception>
-    public async Task<GenerationCompleted> GenerateAsync(GenerateReport message, CancellationToken cancellation)
+    public async Task<GenerationCompleted> GenerateAsync(
+        GenerateReport message,
+        Func<long, long?, CancellationToken, ValueTask>? progress,
+        CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(message);
         if (message.Period.End <= message.Period.Start)
@@ -34,14 +44,19 @@ public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles
         }
 
         var zone = ZoneOf(message.Period);
+        var table = ReportTable.Of(message.Layout);
         var fileName = FileName(message.Format);
         await using var file = files.Create(Key(message.StoragePrefix, fileName));
         await using var digest = new DigestStream(file.Stream);
         var totals = new Totals();
-        await using (var writer = Writer(message, digest, zone))
+        await using var heartbeat = progress is null
+            ? null
+            : await Heartbeat.StartAsync(message, database, totals, progress, clock, cancellation);
+        await using (var writer = Writer(message, digest, table, zone))
         {
             var (start, end) = (message.Period.Start, message.Period.End);
-            await foreach (var transaction in database.ReadAsync(message.MerchantId, start, end, cancellation))
+            var rows = database.ReadAsync(message.MerchantId, start, end, table.HasBreakdown, cancellation);
+            await foreach (var transaction in rows)
             {
                 totals.Add(transaction);
                 await writer.WriteAsync(transaction, cancellation);
@@ -75,11 +90,12 @@ public sealed class ReferenceGenerator(TransactionDatabase database, ReportFiles
         };
     }
 
-    private static IReportWriter Writer(GenerateReport message, Stream stream, TimeZoneInfo zone) =>
+    private static IReportWriter Writer(
+        GenerateReport message, Stream stream, ReportTable table, TimeZoneInfo zone) =>
         message.Format switch
         {
-            ReportFormat.Csv => new CsvReportWriter(stream, zone, message.Layout.ByteOrderMark),
-            ReportFormat.Xlsx => new XlsxReportWriter(stream, zone, message.Layout.RightToLeft),
+            ReportFormat.Csv => new CsvReportWriter(stream, table, zone, message.Layout.ByteOrderMark),
+            ReportFormat.Xlsx => new XlsxReportWriter(stream, table, zone, message.Layout.RightToLeft),
         };
 
     private static TimeZoneInfo ZoneOf(ReportPeriod period) =>

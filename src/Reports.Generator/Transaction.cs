@@ -31,6 +31,12 @@ internal sealed record Transaction(
     decimal Fee)
 {
     public decimal Net => Gross + Fee;
+
+    /// <summary>How much of a payment was refunded; none for other types, and when nobody asked.</summary>
+    public decimal? Refunded { get; init; }
+
+    /// <summary>How much of a payment was voided; none for other types, and when nobody asked.</summary>
+    public decimal? Voided { get; init; }
 }
 
 internal static class TransactionTypes

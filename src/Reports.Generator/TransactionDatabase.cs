@@ -29,6 +29,32 @@ public sealed class TransactionDatabase(NpgsqlDataSource dataSource) : IAsyncDis
         );
         create index if not exists transactions_by_time
             on transactions.transactions (merchant_id, occurred_at, id);
+        create index if not exists transactions_by_original
+            on transactions.transactions (merchant_id, original_id) where original_id is not null;
+        """;
+
+    private const string Rows = """
+        select t.id, t.occurred_at, t.type, t.original_id, t.order_reference, t.customer_name, t.payment_method,
+               t.currency, t.gross_amount, t.fee_amount
+          from transactions.transactions t
+         where t.merchant_id = $1 and t.occurred_at >= $2 and t.occurred_at < $3
+         order by t.occurred_at, t.id
+        """;
+
+    // One look into transactions_by_original for each row: memory and order stay those of the rows alone. What is in
+    // another currency than the payment cannot be a part of it.
+    private const string RowsWithBreakdown = """
+        select t.id, t.occurred_at, t.type, t.original_id, t.order_reference, t.customer_name, t.payment_method,
+               t.currency, t.gross_amount, t.fee_amount, b.refunded, b.voided
+          from transactions.transactions t
+          left join lateral (
+              select coalesce(-sum(r.gross_amount) filter (where r.type = 'refund'), 0) as refunded,
+                     coalesce(-sum(r.gross_amount) filter (where r.type = 'void'), 0) as voided
+                from transactions.transactions r
+               where r.merchant_id = $1 and r.original_id = t.id and r.occurred_at < $3 and r.currency = t.currency
+          ) b on t.type = 'payment'
+         where t.merchant_id = $1 and t.occurred_at >= $2 and t.occurred_at < $3
+         order by t.occurred_at, t.id
         """;
 
     /// <summary>Creates what is missing of the schema; harmless when nothing is.</summary>
@@ -75,27 +101,30 @@ public sealed class TransactionDatabase(NpgsqlDataSource dataSource) : IAsyncDis
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
+    /// <summary>How many rows <see cref="ReadAsync"/> would find now.</summary>
+    internal async Task<long> CountAsync(
+        Guid merchantId, DateTimeOffset start, DateTimeOffset end, CancellationToken cancellation)
+    {
+        await using var command = Of(merchantId, start, end, """
+            select count(*) from transactions.transactions
+             where merchant_id = $1 and occurred_at >= $2 and occurred_at < $3
+            """);
+        return (long)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
     /// <summary>
     /// A merchant's transactions from <paramref name="start"/> until before <paramref name="end"/>, by time and id, row
-    /// by row from the connection: one statement, hence one snapshot, and never the whole period in memory.
+    /// by row from the connection: one statement, hence one snapshot, and never the whole period in memory. With
+    /// <paramref name="breakdown"/>, payments say what was given back of them before the end.
     /// </summary>
     internal async IAsyncEnumerable<Transaction> ReadAsync(
         Guid merchantId,
         DateTimeOffset start,
         DateTimeOffset end,
+        bool breakdown,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await using var command = dataSource.CreateCommand("""
-            select id, occurred_at, type, original_id, order_reference, customer_name, payment_method, currency,
-                   gross_amount, fee_amount
-              from transactions.transactions
-             where merchant_id = $1 and occurred_at >= $2 and occurred_at < $3
-             order by occurred_at, id
-            """);
-        command.CommandTimeout = 0; // The caller's token limits the time; a long report is no failure.
-        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchantId });
-        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = start.UtcDateTime });
-        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = end.UtcDateTime });
+        await using var command = Of(merchantId, start, end, breakdown ? RowsWithBreakdown : Rows);
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         while (await reader.ReadAsync(cancellation))
         {
@@ -110,7 +139,21 @@ public sealed class TransactionDatabase(NpgsqlDataSource dataSource) : IAsyncDis
                 reader.GetString(6),
                 reader.GetString(7),
                 reader.GetDecimal(8),
-                reader.GetDecimal(9));
+                reader.GetDecimal(9))
+            {
+                Refunded = breakdown && !reader.IsDBNull(10) ? reader.GetDecimal(10) : null,
+                Voided = breakdown && !reader.IsDBNull(11) ? reader.GetDecimal(11) : null,
+            };
         }
+    }
+
+    private NpgsqlCommand Of(Guid merchantId, DateTimeOffset start, DateTimeOffset end, string sql)
+    {
+        var command = dataSource.CreateCommand(sql);
+        command.CommandTimeout = 0; // The caller's token limits the time; a long report is no failure.
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchantId });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = start.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = end.UtcDateTime });
+        return command;
     }
 }

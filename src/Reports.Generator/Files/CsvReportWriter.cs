@@ -3,21 +3,27 @@ using CsvHelper;
 namespace Reports.Generator.Files;
 
 /// <summary>A report as comma-separated values: RFC 4180, UTF-8, CRLF.</summary>
-internal sealed class CsvReportWriter : IReportWriter
+internal sealed class CsvReportWriter : IReportWriter, IRowCells
 {
     private readonly CsvWriter _csv;
+    private readonly ReportTable _table;
     private readonly TimeZoneInfo _zone;
+    private readonly CsvQuoting _quotingOfNothing;
 
-    public CsvReportWriter(Stream stream, TimeZoneInfo zone, bool byteOrderMark)
+    public CsvReportWriter(Stream stream, ReportTable table, TimeZoneInfo zone, bool byteOrderMark)
     {
+        _table = table;
         _zone = zone;
+
+        // A row of one empty cell would be an empty line, which readers skip.
+        _quotingOfNothing = table.Columns.Count == 1 ? CsvQuoting.Always : CsvQuoting.WhenNeeded;
         _csv = CsvWriter.Create(
             stream,
             new CsvWriterOptions { WriteByteOrderMark = byteOrderMark, NewLine = "\r\n" },
             leaveOpen: true);
-        foreach (var name in ReportColumns.Names)
+        foreach (var label in table.Labels)
         {
-            _csv.WriteField(name);
+            _csv.WriteField(label);
         }
 
         _csv.EndRecord();
@@ -25,19 +31,11 @@ internal sealed class CsvReportWriter : IReportWriter
 
     public ValueTask WriteAsync(Transaction transaction, CancellationToken cancellation)
     {
-        var exponent = Currencies.ExponentOf(transaction.Currency);
-        var occurredAt = TimeZoneInfo.ConvertTime(transaction.OccurredAt, _zone);
-        WriteText(transaction.Id);
-        _csv.WriteField(occurredAt, ReportColumns.TimeFormat);
-        WriteText(transaction.Type.Name());
-        WriteText(transaction.OriginalId ?? "");
-        WriteText(transaction.OrderReference);
-        WriteText(transaction.CustomerName);
-        WriteText(transaction.PaymentMethod);
-        WriteText(transaction.Currency);
-        _csv.WriteField(ReportColumns.Amount(transaction.Gross, exponent));
-        _csv.WriteField(ReportColumns.Amount(transaction.Fee, exponent));
-        _csv.WriteField(ReportColumns.Amount(transaction.Net, exponent));
+        foreach (var column in _table.Columns)
+        {
+            column.Write(this, transaction);
+        }
+
         return _csv.EndRecordAsync(cancellation);
     }
 
@@ -45,5 +43,31 @@ internal sealed class CsvReportWriter : IReportWriter
 
     public ValueTask DisposeAsync() => _csv.DisposeAsync();
 
-    private void WriteText(string text) => _csv.WriteField(FormulaText.Neutralise(text));
+    void IRowCells.Text(string text)
+    {
+        if (text.Length == 0)
+        {
+            WriteNothing();
+            return;
+        }
+
+        _csv.WriteField(FormulaText.Neutralise(text));
+    }
+
+    void IRowCells.Time(DateTimeOffset time) =>
+        _csv.WriteField(TimeZoneInfo.ConvertTime(time, _zone), ReportColumns.TimeFormat);
+
+    void IRowCells.Amount(decimal? amount, string currency)
+    {
+        if (amount is { } value)
+        {
+            _csv.WriteField(ReportColumns.Amount(value, Currencies.ExponentOf(currency)));
+        }
+        else
+        {
+            WriteNothing();
+        }
+    }
+
+    private void WriteNothing() => _csv.WriteField("", _quotingOfNothing);
 }

@@ -7,7 +7,10 @@ internal sealed class Totals
 {
     private readonly SortedDictionary<string, ControlTotal> _byCurrency = new(StringComparer.Ordinal);
 
-    public long Records { get; private set; }
+    private long _records;
+
+    /// <summary>How many rows; another thread may ask while rows come.</summary>
+    public long Records => Volatile.Read(ref _records);
 
     public void Add(Transaction transaction)
     {
@@ -20,7 +23,7 @@ internal sealed class Totals
             Fee = sum.Fee + transaction.Fee,
             Net = sum.Net + transaction.Net,
         };
-        Records++;
+        Volatile.Write(ref _records, _records + 1);
     }
 
     /// <summary>The sums with as many decimals as their currency has.</summary>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Reports.Generator.Files;
 
@@ -65,8 +66,10 @@ internal static class XlsxParts
 
     public static string SheetPath(int sheet) => Invariant($"xl/worksheets/sheet{sheet}.xml");
 
-    /// <summary>Everything of a sheet before its first row: its direction and a first row that stays in view.</summary>
-    public static string SheetStart(bool rightToLeft, bool isFirst) => $"""
+    /// <summary>
+    /// Everything of a sheet before its first row: its direction, a first row that stays in view, and widths.
+    /// </summary>
+    public static string SheetStart(bool rightToLeft, bool isFirst, IReadOnlyList<ReportColumn> columns) => $"""
         {Declaration}<worksheet xmlns="{Main}">
         <sheetViews>
         <sheetView rightToLeft="{Flag(rightToLeft)}" tabSelected="{Flag(isFirst)}" workbookViewId="0">
@@ -75,7 +78,7 @@ internal static class XlsxParts
         </sheetView>
         </sheetViews>
         <sheetFormatPr defaultRowHeight="15"/>
-        <cols><col min="1" max="6" width="22" customWidth="1"/><col min="7" max="11" width="15" customWidth="1"/></cols>
+        <cols>{Widths(columns)}</cols>
         <sheetData>
         """;
 
@@ -88,6 +91,22 @@ internal static class XlsxParts
         ("_rels/.rels", PackageRelationships),
         ("[Content_Types].xml", ContentTypes(sheets)),
     ];
+
+    /// <summary>One element for each run of columns of the same width.</summary>
+    private static string Widths(IReadOnlyList<ReportColumn> columns)
+    {
+        var runs = new StringBuilder();
+        for (int first = 0, next; first < columns.Count; first = next)
+        {
+            var width = columns[first].Width;
+            next = first + columns.Skip(first).TakeWhile(column => column.Width == width).Count();
+            runs.Append(
+                CultureInfo.InvariantCulture,
+                $"<col min=\"{first + 1}\" max=\"{next}\" width=\"{width}\" customWidth=\"1\"/>");
+        }
+
+        return runs.ToString();
+    }
 
     private static string Workbook(int sheets) => $"""
         {Declaration}<workbook xmlns="{Main}" xmlns:r="{Links}">

@@ -8,7 +8,7 @@ namespace Reports.Generator.Files;
 /// A report as a workbook (ECMA-376), written forward only: rows go straight into the zip archive, and the parts that
 /// name the sheets follow at the end. <c>docs/adr/0006-xlsx-writer.md</c> says why it is our own.
 /// </summary>
-internal sealed class XlsxReportWriter : IReportWriter
+internal sealed class XlsxReportWriter : IReportWriter, IRowCells
 {
     /// <summary>The rows of a sheet in a spreadsheet, less the header.</summary>
     public const int MostRowsOfASheet = 1_048_575;
@@ -23,6 +23,7 @@ internal sealed class XlsxReportWriter : IReportWriter
 
     private readonly StringBuilder _rows = new(BufferedChars + 4096);
     private readonly ZipArchive _zip;
+    private readonly ReportTable _table;
     private readonly TimeZoneInfo _zone;
     private readonly bool _rightToLeft;
     private readonly int _rowsPerSheet;
@@ -30,10 +31,13 @@ internal sealed class XlsxReportWriter : IReportWriter
     private int _sheets;
     private int _rowsOfSheet;
     private int _row;
+    private int _column;
 
-    public XlsxReportWriter(Stream stream, TimeZoneInfo zone, bool rightToLeft, int rowsPerSheet = MostRowsOfASheet)
+    public XlsxReportWriter(
+        Stream stream, ReportTable table, TimeZoneInfo zone, bool rightToLeft, int rowsPerSheet = MostRowsOfASheet)
     {
         _zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
+        _table = table;
         _zone = zone;
         _rightToLeft = rightToLeft;
         _rowsPerSheet = rowsPerSheet;
@@ -79,17 +83,49 @@ internal sealed class XlsxReportWriter : IReportWriter
         await _zip.DisposeAsync();
     }
 
+    // The style of a formula's look-alike says "text" too, or editing the cell would turn it into a formula.
+    void IRowCells.Text(string text)
+    {
+        if (text.Length == 0)
+        {
+            SkipCell();
+            return;
+        }
+
+        AppendText(text, FormulaText.IsOne(text) ? XlsxParts.QuotedTextStyle : XlsxParts.TextStyle);
+    }
+
+    void IRowCells.Time(DateTimeOffset time)
+    {
+        var local = TimeZoneInfo.ConvertTime(time, _zone).DateTime;
+        StartCell(XlsxParts.TimeStyle);
+        _rows.Append(CultureInfo.InvariantCulture, $"><v>{(local - DayZero).TotalDays:R}</v></c>");
+    }
+
+    void IRowCells.Amount(decimal? amount, string currency)
+    {
+        if (amount is not { } value)
+        {
+            SkipCell();
+            return;
+        }
+
+        var exponent = Currencies.ExponentOf(currency);
+        StartCell(XlsxParts.AmountStyle(exponent));
+        _rows.Append("><v>").Append(ReportColumns.Amount(value, exponent)).Append("</v></c>");
+    }
+
     private async Task StartSheetAsync(CancellationToken cancellation)
     {
         await EndSheetAsync(cancellation);
         _sheets++;
         (_row, _rowsOfSheet) = (1, 0);
         _sheet = await OpenAsync(XlsxParts.SheetPath(_sheets), cancellation);
-        _rows.Append(XlsxParts.SheetStart(_rightToLeft, isFirst: _sheets == 1));
+        _rows.Append(XlsxParts.SheetStart(_rightToLeft, isFirst: _sheets == 1, _table.Columns));
         StartRow();
-        for (var column = 0; column < ReportColumns.Names.Count; column++)
+        foreach (var label in _table.Labels)
         {
-            AppendText(column, ReportColumns.Names[column], XlsxParts.HeaderStyle);
+            AppendText(label, XlsxParts.HeaderStyle);
         }
 
         EndRow();
@@ -123,23 +159,20 @@ internal sealed class XlsxReportWriter : IReportWriter
 
     private void AppendRow(Transaction transaction)
     {
-        var exponent = Currencies.ExponentOf(transaction.Currency);
         StartRow();
-        AppendText(0, transaction.Id);
-        AppendTime(1, TimeZoneInfo.ConvertTime(transaction.OccurredAt, _zone).DateTime);
-        AppendText(2, transaction.Type.Name());
-        AppendText(3, transaction.OriginalId ?? "");
-        AppendText(4, transaction.OrderReference);
-        AppendText(5, transaction.CustomerName);
-        AppendText(6, transaction.PaymentMethod);
-        AppendText(7, transaction.Currency);
-        AppendAmount(8, transaction.Gross, exponent);
-        AppendAmount(9, transaction.Fee, exponent);
-        AppendAmount(10, transaction.Net, exponent);
+        foreach (var column in _table.Columns)
+        {
+            column.Write(this, transaction);
+        }
+
         EndRow();
     }
 
-    private void StartRow() => _rows.Append(CultureInfo.InvariantCulture, $"<row r=\"{_row}\">");
+    private void StartRow()
+    {
+        _rows.Append(CultureInfo.InvariantCulture, $"<row r=\"{_row}\">");
+        _column = 0;
+    }
 
     private void EndRow()
     {
@@ -147,35 +180,16 @@ internal sealed class XlsxReportWriter : IReportWriter
         _row++;
     }
 
-    // The style of a formula's look-alike says "text" too, or editing the cell would turn it into a formula.
-    private void AppendText(int column, string text) => AppendText(
-        column, text, FormulaText.IsOne(text) ? XlsxParts.QuotedTextStyle : XlsxParts.TextStyle);
-
-    private void AppendText(int column, string text, int style)
+    private void AppendText(string text, int style)
     {
-        if (text.Length == 0)
-        {
-            return;
-        }
-
-        StartCell(column, style);
+        StartCell(style);
         _rows.Append(" t=\"inlineStr\"><is><t xml:space=\"preserve\">");
         XlsxText.Append(_rows, text);
         _rows.Append("</t></is></c>");
     }
 
-    private void AppendTime(int column, DateTime local)
-    {
-        StartCell(column, XlsxParts.TimeStyle);
-        _rows.Append(CultureInfo.InvariantCulture, $"><v>{(local - DayZero).TotalDays:R}</v></c>");
-    }
+    private void StartCell(int style) =>
+        _rows.Append(CultureInfo.InvariantCulture, $"<c r=\"{(char)('A' + _column++)}{_row}\" s=\"{style}\"");
 
-    private void AppendAmount(int column, decimal amount, int exponent)
-    {
-        StartCell(column, XlsxParts.AmountStyle(exponent));
-        _rows.Append("><v>").Append(ReportColumns.Amount(amount, exponent)).Append("</v></c>");
-    }
-
-    private void StartCell(int column, int style) =>
-        _rows.Append(CultureInfo.InvariantCulture, $"<c r=\"{(char)('A' + column)}{_row}\" s=\"{style}\"");
+    private void SkipCell() => _column++;
 }

@@ -29,7 +29,7 @@ public sealed class GeneratorFixture : IAsyncLifetime
         DataSource = NpgsqlDataSource.Create(_database.ConnectionString);
         Transactions = new TransactionDatabase(NpgsqlDataSource.Create(_database.ConnectionString));
         Import = new TransactionImport(Transactions);
-        Generator = new ReferenceGenerator(Transactions, new ReportFiles(Root));
+        Generator = new ReferenceGenerator(Transactions, new ReportFiles(Root), TimeProvider.System);
         await Transactions.ApplySchemaAsync(CancellationToken.None);
     }
 

@@ -109,6 +109,15 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
     }
 
     [Fact]
+    public async Task an_unknown_column_is_answered_with_a_failure_that_names_it()
+    {
+        var request = GeneratorFixture.Request(fixture.Merchants[0], layout: new ReportLayout(Columns: ["margin"]));
+        var failure = (await HandleAsync(request)).ShouldBeOfType<GenerationFailed>();
+        (failure.Code, failure.Retryable).ShouldBe(("unknown_column", false));
+        failure.Message.ShouldContain("'margin'");
+    }
+
+    [Fact]
     public async Task a_prefix_that_climbs_out_of_the_store_is_refused() =>
         (await HandleAsync(GeneratorFixture.Request(fixture.Merchants[0]) with { StoragePrefix = "../x/" }))
             .ShouldBeOfType<GenerationFailed>().Code.ShouldBe("invalid_storage_prefix");
@@ -118,7 +127,8 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
     {
         await using var away = new TransactionDatabase(
             NpgsqlDataSource.Create("Host=127.0.0.1;Port=1;Username=nobody;Timeout=2"));
-        var generator = new ReferenceGenerator(away, new Storage.ReportFiles(fixture.Database.Root));
+        var generator = new ReferenceGenerator(
+            away, new Storage.ReportFiles(fixture.Database.Root), TimeProvider.System);
         var request = GeneratorFixture.Request(fixture.Merchants[0]);
         await Should.ThrowAsync<NpgsqlException>(() =>
             GenerateReportHandler.Handle(request, generator, TestContext.Current.CancellationToken));
@@ -126,7 +136,7 @@ public sealed class ReferenceGeneratorTests(SampleFixture fixture) : IClassFixtu
     }
 
     private Task<GenerationCompleted> GenerateAsync(GenerateReport request) =>
-        fixture.Database.Generator.GenerateAsync(request, TestContext.Current.CancellationToken);
+        fixture.Database.Generator.GenerateAsync(request, progress: null, TestContext.Current.CancellationToken);
 
     private Task<object> HandleAsync(GenerateReport request) =>
         GenerateReportHandler.Handle(request, fixture.Database.Generator, TestContext.Current.CancellationToken);

@@ -1,4 +1,5 @@
 using System.Text;
+using Reports.Contracts;
 using Reports.Generator;
 using Reports.Generator.Files;
 
@@ -37,10 +38,13 @@ internal static class A
             gross,
             fee);
 
-    public static async Task<byte[]> Csv(bool byteOrderMark, params Transaction[] transactions)
+    public static Task<byte[]> Csv(bool byteOrderMark, params Transaction[] transactions) =>
+        Csv(new ReportLayout(byteOrderMark), transactions);
+
+    public static async Task<byte[]> Csv(ReportLayout layout, params Transaction[] transactions)
     {
         using var stream = new MemoryStream();
-        await using var writer = new CsvReportWriter(stream, Kuwait, byteOrderMark);
+        await using var writer = new CsvReportWriter(stream, ReportTable.Of(layout), Kuwait, layout.ByteOrderMark);
         await Write(writer, transactions);
         return stream.ToArray();
     }
@@ -48,11 +52,18 @@ internal static class A
     public static async Task<string> CsvText(params Transaction[] transactions) =>
         Encoding.UTF8.GetString(await Csv(byteOrderMark: false, transactions));
 
-    public static async Task<byte[]> Xlsx(bool rightToLeft, int rowsPerSheet, params Transaction[] transactions)
+    public static async Task<string> CsvText(ReportLayout layout, params Transaction[] transactions) =>
+        Encoding.UTF8.GetString(await Csv(layout, transactions));
+
+    public static Task<byte[]> Xlsx(bool rightToLeft, int rowsPerSheet, params Transaction[] transactions) =>
+        Xlsx(new ReportLayout(RightToLeft: rightToLeft), rowsPerSheet, transactions);
+
+    public static async Task<byte[]> Xlsx(ReportLayout layout, int rowsPerSheet, params Transaction[] transactions)
     {
         using var stream = new MemoryStream();
         await using (var digest = new DigestStream(stream))
-        await using (var writer = new XlsxReportWriter(digest, Kuwait, rightToLeft, rowsPerSheet))
+        await using (var writer = new XlsxReportWriter(
+            digest, ReportTable.Of(layout), Kuwait, layout.RightToLeft, rowsPerSheet))
         {
             await Write(writer, transactions);
         }

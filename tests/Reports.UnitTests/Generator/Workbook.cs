@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Compression;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Reports.Contracts;
 using Reports.Generator;
 
 namespace Reports.UnitTests.Generator;
@@ -36,6 +37,9 @@ internal sealed partial class Workbook
     public static async Task<Workbook> OfSheets(bool rightToLeft, int rowsPerSheet, params Transaction[] rows) =>
         new(await A.Xlsx(rightToLeft, rowsPerSheet, rows));
 
+    public static async Task<Workbook> Of(ReportLayout layout, params Transaction[] rows) =>
+        new(await A.Xlsx(layout, rowsPerSheet: 1_048_575, rows));
+
     public IReadOnlyList<IReadOnlyDictionary<string, Cell>> Rows(int sheet) =>
         [.. Sheet(sheet).Descendants(Main + "row").Select(row => row.Elements(Main + "c").ToDictionary(Column, Read))];
 
@@ -49,6 +53,10 @@ internal sealed partial class Workbook
         var pane = Sheet(sheet).Descendants(Main + "pane").Single();
         return (pane.Attribute("ySplit")!.Value, pane.Attribute("state")!.Value);
     }
+
+    public IReadOnlyList<(string First, string Last, string Width)> Widths(int sheet) =>
+        [.. Sheet(sheet).Descendants(Main + "col").Select(run =>
+            (run.Attribute("min")!.Value, run.Attribute("max")!.Value, run.Attribute("width")!.Value))];
 
     public bool IsBold(Cell cell) =>
         Styles("fonts").ElementAt((int)Style(cell).Attribute("fontId")!).Element(Main + "b") is not null;
