@@ -32,7 +32,7 @@ internal static class ReportsHost
 
         services.AddEventStore(settings);
         services.AddAccess(settings.Access);
-        services.AddLifecycle(settings.Lifecycle);
+        LifecycleModule.AddLifecycle(services, settings.Lifecycle);
         DeliveryModule.AddDelivery(
             services,
             new Delivery.DeliveryOptions(
@@ -44,7 +44,7 @@ internal static class ReportsHost
             });
         services.AddReferenceGenerator(settings.Database);
 
-        services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>());
+        services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>().WithModule<LifecycleModule>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout);
         services.AddExceptionHandler<ProblemHandling>();
         services.AddProblemDetails();

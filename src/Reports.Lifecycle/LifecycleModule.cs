@@ -1,9 +1,12 @@
+using Carter;
 using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Reports.BuildingBlocks;
+using Reports.Lifecycle.Schedules;
 using Weasel.Postgresql;
 using Wolverine.Marten.Publishing;
 
@@ -12,13 +15,13 @@ using Wolverine.Marten.Publishing;
 namespace Reports.Lifecycle;
 
 /// <summary>Requests, generation, verification, and the read model of every request.</summary>
-public static class LifecycleModule
+public sealed class LifecycleModule : ICarterModule
 {
     /// <summary>Adds what the module needs.</summary>
     /// <param name="services">The services of the host.</param>
     /// <param name="options">The settings.</param>
     /// <returns>The same services.</returns>
-    public static IServiceCollection AddLifecycle(this IServiceCollection services, LifecycleOptions options)
+    public static IServiceCollection AddLifecycle(IServiceCollection services, LifecycleOptions options)
     {
         services.AddSingleton(options);
         services.AddSingleton<LifecycleStore>();
@@ -36,9 +39,9 @@ public static class LifecycleModule
             s.GetRequiredService<LifecycleStore>(),
             s.GetRequiredService<TimeProvider>()));
         services.AddHostedService<GenerationWatcher>();
-        services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining(typeof(LifecycleModule)));
-        services.AddValidatorsFromAssemblyContaining(
-            typeof(LifecycleModule), ServiceLifetime.Singleton, includeInternalTypes: true);
+        services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<LifecycleModule>());
+        services.AddValidatorsFromAssemblyContaining<LifecycleModule>(
+            ServiceLifetime.Singleton, includeInternalTypes: true);
         return services;
     }
 
@@ -51,4 +54,7 @@ public static class LifecycleModule
         options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.report_number"));
         options.Storage.ExtendedSchemaObjects.Add(GenerationWatch.Table());
     }
+
+    /// <inheritdoc/>
+    public void AddRoutes(IEndpointRouteBuilder app) => ScheduleEndpoints.Map(app);
 }
