@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Reports.BuildingBlocks;
 
-/// <summary>Local days as instants, on days too whose midnight does not exist or comes twice.</summary>
+/// <summary>Local days and times as instants, those too that do not exist or come twice.</summary>
 public static class LocalDays
 {
     /// <summary>The first instant of a local day.</summary>
@@ -13,19 +13,42 @@ public static class LocalDays
     /// <remarks>
     /// Where clocks skip midnight, the day begins when they start again; where they show it twice, at the first time.
     /// </remarks>
-    public static DateTimeOffset Start(DateOnly day, TimeZoneInfo zone)
+    public static DateTimeOffset Start(DateOnly day, TimeZoneInfo zone) =>
+        At(day, TimeOnly.MinValue, zone);
+
+    /// <summary>The first instant at which the clocks of a zone show a local time.</summary>
+    /// <param name="day">The day.</param>
+    /// <param name="time">The time of day.</param>
+    /// <param name="zone">The zone in which both are local.</param>
+    /// <returns>The instant, with the offset that holds in the zone at it.</returns>
+    /// <remarks>
+    /// Where clocks skip the time, it is when they go on after it; where they show it twice, it is the first time.
+    /// </remarks>
+    public static DateTimeOffset At(DateOnly day, TimeOnly time, TimeZoneInfo zone)
     {
         ArgumentNullException.ThrowIfNull(zone);
-        var midnight = day.ToDateTime(TimeOnly.MinValue);
-        while (zone.IsInvalidTime(midnight))
+        var local = day.ToDateTime(time);
+
+        // No offset is a whole day, so the clocks show less than the time at the one and more at the other.
+        var utc = new DateTimeOffset(local, TimeSpan.Zero);
+        var (before, after) = (utc.AddDays(-1), utc.AddDays(1));
+        foreach (var offset in new[] { before, after }.Select(zone.GetUtcOffset).OrderDescending())
         {
-            midnight = midnight.AddMinutes(1);
+            var at = new DateTimeOffset(local, offset);
+            if (zone.GetUtcOffset(at) == offset)
+            {
+                return at;
+            }
         }
 
-        var offset = zone.IsAmbiguousTime(midnight)
-            ? zone.GetAmbiguousTimeOffsets(midnight).Max()
-            : zone.GetUtcOffset(midnight);
-        return new DateTimeOffset(midnight, offset);
+        // Skipped: the instant between the two at which the clocks jump over it.
+        while (after - before > TimeSpan.FromTicks(1))
+        {
+            var middle = before + ((after - before) / 2);
+            (before, after) = TimeZoneInfo.ConvertTime(middle, zone).DateTime < local ? (middle, after) : (before, middle);
+        }
+
+        return TimeZoneInfo.ConvertTime(after, zone);
     }
 }
 

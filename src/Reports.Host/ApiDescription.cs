@@ -81,6 +81,7 @@ internal static class ApiDescription
         document.Tags = new HashSet<OpenApiTag>
         {
             new() { Name = "Reports", Description = "The merchant's finished reports." },
+            new() { Name = "Schedules", Description = "What asks for a merchant's reports, period by period." },
             new() { Name = "Health", Description = "For whoever runs the service." },
             new() { Name = "Aliases", Description = "The same operations at their other addresses." },
         };

@@ -86,6 +86,7 @@ internal sealed record Settings(
             StartWithin = Positive(generators, "StartWithin", standard.StartWithin),
             HeartbeatWithin = Positive(generators, "HeartbeatWithin", standard.HeartbeatWithin),
             RetryDelay = Positive(generators, "RetryDelay", standard.RetryDelay),
+            MostSchedules = Positive(reports, "Schedules:MostPerMerchant", standard.MostSchedules),
             PublicUrl = reports["PublicUrl"],
         };
     }

@@ -14,7 +14,7 @@ using Wolverine.Marten.Publishing;
 
 namespace Reports.Lifecycle;
 
-/// <summary>Requests, generation, verification, and the read model of every request.</summary>
+/// <summary>Requests, schedules, generation, verification, and the read models of requests and schedules.</summary>
 public sealed class LifecycleModule : ICarterModule
 {
     /// <summary>Adds what the module needs.</summary>
@@ -39,6 +39,9 @@ public sealed class LifecycleModule : ICarterModule
             s.GetRequiredService<LifecycleStore>(),
             s.GetRequiredService<TimeProvider>()));
         services.AddHostedService<GenerationWatcher>();
+        services.AddSingleton<ScheduleStore>();
+        services.AddSingleton<ScheduledReports>();
+        services.AddHostedService<ScheduleRunner>();
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<LifecycleModule>());
         services.AddValidatorsFromAssemblyContaining<LifecycleModule>(
             ServiceLifetime.Singleton, includeInternalTypes: true);
@@ -51,6 +54,8 @@ public sealed class LifecycleModule : ICarterModule
     {
         options.Projections.Add(new ReportFold(), ProjectionLifecycle.Live);
         options.Projections.Add(new RequestsProjection(), ProjectionLifecycle.Inline);
+        options.Projections.Add(new ScheduleFold(), ProjectionLifecycle.Live);
+        options.Projections.Add(new SchedulesProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.report_number"));
         options.Storage.ExtendedSchemaObjects.Add(GenerationWatch.Table());
     }

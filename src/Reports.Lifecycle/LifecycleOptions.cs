@@ -1,6 +1,8 @@
 namespace Reports.Lifecycle;
 
-/// <summary>How long generators are waited for, and how often they are asked.</summary>
+/// <summary>
+/// How long generators are waited for, how often they are asked, and how many schedules may ask.
+/// </summary>
 public sealed record LifecycleOptions
 {
     /// <summary>How often a report is tried before it has failed; from 1.</summary>
@@ -15,7 +17,10 @@ public sealed record LifecycleOptions
     /// <summary>How long after a failed try the next one is ordered; it doubles with each.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often the deadlines are looked at.</summary>
+    /// <summary>How many schedules a merchant may have.</summary>
+    public int MostSchedules { get; init; } = 100;
+
+    /// <summary>How often deadlines and schedules are looked at.</summary>
     public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The address that generators know the service by; none when they cannot upload over HTTP.</summary>

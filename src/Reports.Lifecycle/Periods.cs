@@ -34,19 +34,43 @@ internal static class Periods
         };
     }
 
-    /// <summary>The file name that tells a person which period a report covers.</summary>
+    /// <summary>The file name that tells a person which days a report covers.</summary>
     public static string FileName(
         string? prefix, ReportInterval interval, DateOnly first, DateOnly? last, ReportFormat format)
     {
         var (start, end) = Days(interval, first, last);
-        string Text(string pattern) => start.ToString(pattern, CultureInfo.InvariantCulture);
+        return Name(prefix, interval, start, end.AddDays(-1), format);
+    }
+
+    /// <summary>
+    /// The same for a period that begins and ends at any time of day: a day belongs to the period in which it ends.
+    /// </summary>
+    public static string FileName(string prefix, ReportInterval interval, ReportPeriod period, ReportFormat format)
+    {
+        var zone = TimeZoneInfo.FindSystemTimeZoneById(period.TimeZone);
+        var first = LocalDay(period.Start, zone);
+        return Name(
+            prefix,
+            interval,
+            period.Start == LocalDays.Start(first, zone) ? first : first.AddDays(1),
+            LocalDay(period.End.AddTicks(-1), zone),
+            format);
+    }
+
+    private static DateOnly LocalDay(DateTimeOffset at, TimeZoneInfo zone) =>
+        DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(at, zone).DateTime);
+
+    private static string Name(
+        string? prefix, ReportInterval interval, DateOnly first, DateOnly last, ReportFormat format)
+    {
+        string Text(DateOnly day, string pattern = "yyyy-MM-dd") => day.ToString(pattern, CultureInfo.InvariantCulture);
+        var isWhole = (first, last.AddDays(1)) == Days(interval, first, last);
         var period = interval switch
         {
-            ReportInterval.Daily => Text("yyyy-MM-dd"),
-            ReportInterval.Monthly => Text("yyyy-MM"),
-            ReportInterval.Yearly => Text("yyyy"),
-            ReportInterval.Weekly or ReportInterval.Custom =>
-                Text("yyyy-MM-dd") + end.AddDays(-1).ToString("'_'yyyy-MM-dd", CultureInfo.InvariantCulture),
+            ReportInterval.Daily => Text(last),
+            ReportInterval.Monthly when isWhole => Text(first, "yyyy-MM"),
+            ReportInterval.Yearly when isWhole => Text(first, "yyyy"),
+            _ => $"{Text(first)}_{Text(last)}",
         };
         return $"{prefix ?? StandardPrefix}-{period}.{Extension(format)}";
     }

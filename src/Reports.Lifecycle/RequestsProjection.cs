@@ -22,6 +22,7 @@ internal sealed partial class RequestsProjection : EventProjection
         Name = "report_requests";
         IncludeType<MerchantRegistered>();
         IncludeType<MerchantChanged>();
+        IncludeType<MerchantDisabled>();
         IncludeType<ReportRequested>();
         IncludeType<GenerationStarted>();
         IncludeType<GenerationAttemptFailed>();
@@ -37,6 +38,7 @@ internal sealed partial class RequestsProjection : EventProjection
         merchants.AddColumn("merchant_id", "uuid").AsPrimaryKey();
         merchants.AddColumn("time_zone", "text").NotNull();
         merchants.AddColumn("retention_days", "integer").NotNull();
+        merchants.AddColumn("is_disabled", "boolean").NotNull().DefaultValueByExpression("false");
 
         var requests = Requests();
         foreach (var table in new[] { merchants, requests })
@@ -110,6 +112,10 @@ internal sealed partial class RequestsProjection : EventProjection
                 operations.QueueSqlCommand(
                     "update reports.lifecycle_merchants set time_zone = ?, retention_days = ? where merchant_id = ?",
                     m.TimeZone, m.RetentionDays, m.MerchantId);
+                break;
+            case MerchantDisabled m:
+                operations.QueueSqlCommand(
+                    "update reports.lifecycle_merchants set is_disabled = true where merchant_id = ?", m.MerchantId);
                 break;
             case ReportRequested r:
                 Add(operations, r);
