@@ -190,15 +190,22 @@ def write(order, path, file, heartbeats):
         for currency, (n, gross, fee) in sorted(totals.items())]
 
 
-def upload(url, file, sha256):
-    """Sends the file to the service, which names it; what is sent twice is one file."""
+def upload(url, file, sha256, tries=30):
+    """Sends the file to the service, which names it; what is sent twice is one file, so it is sent until it is taken."""
     digest = base64.b64encode(bytes.fromhex(sha256)).decode()
+    file.seek(0)
     request = urllib.request.Request(url, data=file, method="PUT", headers={
         "Content-Type": "text/csv", "Content-Length": str(os.fstat(file.fileno()).st_size),
         "Content-Digest": f"sha-256=:{digest}:",
     })
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            return json.load(answer)
+    except (urllib.error.URLError, OSError) as e:
+        if isinstance(e, urllib.error.HTTPError) and e.code != 503 or tries == 1:
+            raise
+        time.sleep(1)
+        return upload(url, file, sha256, tries - 1)
 
 
 def generate(road, order, arguments):
@@ -213,7 +220,6 @@ def generate(road, order, arguments):
             lines.flush()
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
             stored = upload(url, file, sha256)
     except Refused as refusal:
         road.send("reports.generation-failed.v1", answer | {

@@ -5,8 +5,11 @@ namespace Reports.ApiTests;
 /// <summary>An operator's command as a process of its own.</summary>
 internal static class CommandProcess
 {
+    public static Task<(int ExitCode, string Output, string Error)> RunAsync(
+        ReportsApp app, string input, params string[] arguments) => RunAsync(app.ProcessEnvironment(), input, arguments);
+
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
-        ReportsApp app, string input, params string[] arguments)
+        IReadOnlyDictionary<string, string> environment, string input, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Checkout.Host, .. arguments])
         {
@@ -15,7 +18,7 @@ internal static class CommandProcess
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var (name, value) in app.ProcessEnvironment())
+        foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
         }

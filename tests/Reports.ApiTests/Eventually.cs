@@ -5,10 +5,20 @@ public static class Eventually
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static async Task<T> GetAsync<T>(Func<Task<T?>> probe, string what)
+    public static async Task IsTrueAsync(Func<Task<bool>> probe, string what, TimeSpan? patience = null) =>
+        await GetAsync(async () => await probe() ? "yes" : null, what, patience);
+
+    /// <summary>A moment before the next try of something that another process brings about.</summary>
+    public static async Task PauseAsync()
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        await timer.WaitForNextTickAsync(CancellationToken.None);
+    }
+
+    public static async Task<T> GetAsync<T>(Func<Task<T?>> probe, string what, TimeSpan? patience = null)
         where T : class
     {
-        using var timeout = new CancellationTokenSource(Patience);
+        using var timeout = new CancellationTokenSource(patience ?? Patience);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         while (true)
         {
@@ -19,7 +29,7 @@ public static class Eventually
 
             if (timeout.IsCancellationRequested)
             {
-                throw new TimeoutException($"Waited {Patience} in vain for {what}.");
+                throw new TimeoutException($"Waited {patience ?? Patience} in vain for {what}.");
             }
 
             await timer.WaitForNextTickAsync(CancellationToken.None);

@@ -13,7 +13,9 @@ internal sealed class HostProcess : IDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    public static async Task<HostProcess> StartAsync(ReportsApp app)
+    public static Task<HostProcess> StartAsync(ReportsApp app) => StartAsync(app.ProcessEnvironment());
+
+    public static async Task<HostProcess> StartAsync(IReadOnlyDictionary<string, string> environment)
     {
         var ready = Path.Combine(Path.GetTempPath(), $"reports-ready-{Guid.CreateVersion7():n}");
         var start = new ProcessStartInfo("dotnet", [Checkout.Host, "serve"])
@@ -21,7 +23,7 @@ internal sealed class HostProcess : IDisposable
             WorkingDirectory = Path.GetDirectoryName(Checkout.Host),
             RedirectStandardOutput = true,
         };
-        foreach (var (name, value) in app.ProcessEnvironment())
+        foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
         }

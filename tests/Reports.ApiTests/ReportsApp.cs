@@ -57,10 +57,13 @@ public sealed class ReportsApp : IAsyncLifetime
     }
 
     /// <summary>The settings under which a process of its own would be another node of the same service.</summary>
-    public Dictionary<string, string> ProcessEnvironment() => new()
+    public Dictionary<string, string> ProcessEnvironment() => ProcessEnvironment(ConnectionString, _files);
+
+    /// <summary>The settings of a process on a database and a file store.</summary>
+    public static Dictionary<string, string> ProcessEnvironment(string database, string files) => new()
     {
-        ["REPORTS__DATABASE"] = ConnectionString,
-        ["REPORTS__STORAGE__ROOT"] = _files,
+        ["REPORTS__DATABASE"] = database,
+        ["REPORTS__STORAGE__ROOT"] = files,
         ["REPORTS__KEYS__CURRENT"] = "1",
         ["REPORTS__KEYS__MASTER__1"] = MasterKey,
         ["REPORTS__NODES__LEASE"] = "00:00:02",

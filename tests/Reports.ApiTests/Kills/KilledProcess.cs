@@ -1,0 +1,76 @@
+using System.Diagnostics;
+
+namespace Reports.ApiTests.Kills;
+
+/// <summary>A program that is started again whenever it is killed, as a supervisor would.</summary>
+internal sealed class KilledProcess(string name, Func<ProcessStartInfo> start) : IDisposable
+{
+    private Process? _process;
+
+    public string Name => name;
+
+    public int Kills { get; private set; }
+
+    /// <summary>The last lines that it wrote, for the message of a test that fails.</summary>
+    public Queue<string> Said { get; } = new();
+
+    public void Start()
+    {
+        _process?.Dispose();
+        var info = start();
+        info.RedirectStandardOutput = info.RedirectStandardError = true;
+        _process = Process.Start(info)!;
+        _process.OutputDataReceived += (_, e) => Note(e.Data);
+        _process.ErrorDataReceived += (_, e) => Note(e.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    /// <summary>kill -9, then a new start. One that has ended by itself is started too.</summary>
+    public void KillAndStart()
+    {
+        if (!_process!.HasExited)
+        {
+            _process.Kill();
+            Kills++;
+        }
+
+        _process.WaitForExit();
+        Start();
+    }
+
+    /// <summary>Starts it again if it has ended by itself.</summary>
+    public void Revive()
+    {
+        if (_process!.HasExited)
+        {
+            Start();
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_process is { HasExited: false })
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+
+        _process?.Dispose();
+    }
+
+    private void Note(string? line)
+    {
+        if (line is not null)
+        {
+            lock (Said)
+            {
+                Said.Enqueue(line);
+                if (Said.Count > 40)
+                {
+                    Said.Dequeue();
+                }
+            }
+        }
+    }
+}
