@@ -3,11 +3,14 @@ using Microsoft.Extensions.DependencyInjection;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Contracts.Messages;
+using Reports.Generator;
+using Reports.Host;
 using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Reports.Storage;
 using Shouldly;
 using Wolverine;
+using Wolverine.Runtime;
 using Wolverine.Tracking;
 using Xunit;
 using GenerationStarted = Reports.Contracts.Messages.GenerationStarted;
@@ -133,6 +136,49 @@ public sealed class LifecycleTests(ReportsApp app)
         (await WatchedAsync(order.ReportId)).ShouldBeNull();
         await SendAsync(merchant, await WrittenAsync(order));
         (await merchant.EventsAsync(order.ReportId))[^1].ShouldBeOfType<LateResultIgnored>();
+    }
+
+    [Fact]
+    public async Task the_generator_in_the_host_is_heard_of_before_it_has_a_row_to_write()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
+        await using var session = app.Services.GetRequiredService<IDocumentStore>()
+            .LightweightSession(order.MerchantId.ToString());
+        await using var blocker = await app.Database.OpenConnectionAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using var command = blocker.CreateCommand();
+        command.CommandText = "lock table transactions.transactions in access exclusive mode";
+        await command.ExecuteNonQueryAsync();
+
+        var working = HostedGeneratorHandler.Handle(
+            order with { HeartbeatSeconds = 1 },
+            session,
+            app.Services.GetRequiredService<ReferenceGenerator>(),
+            app.Services.GetRequiredService<IWolverineRuntime>(),
+            default);
+        await Eventually.GetAsync<object>(async () => await HeardAsync(order.ReportId) ? order : null, "a heartbeat");
+
+        working.IsCompleted.ShouldBeFalse();
+        Types(await merchant.EventsAsync(order.ReportId))
+            .ShouldBe([typeof(ReportRequested), typeof(Contracts.Events.GenerationStarted)]);
+        await transaction.CommitAsync();
+        (await working).ShouldBeOfType<GenerationCompleted>();
+    }
+
+    [Fact]
+    public async Task progress_that_cannot_be_told_is_no_reason_to_give_up_a_report()
+    {
+        var (_, order) = await OrderedAsync();
+        await using var session = app.Services.GetRequiredService<IDocumentStore>()
+            .LightweightSession(order.MerchantId.ToString());
+
+        (await HostedGeneratorHandler.Handle(
+            order with { Grant = "forged" },
+            session,
+            app.Services.GetRequiredService<ReferenceGenerator>(),
+            app.Services.GetRequiredService<IWolverineRuntime>(),
+            default)).ShouldBeOfType<GenerationCompleted>();
     }
 
     [Fact]
@@ -292,6 +338,14 @@ public sealed class LifecycleTests(ReportsApp app)
         }
 
         await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<bool> HeardAsync(Guid report)
+    {
+        await using var command = app.Database.CreateCommand(
+            "select exists (select from reports.generation_watch where report_id = $1 and records = 0)");
+        command.Parameters.AddWithValue(report);
+        return (bool)(await command.ExecuteScalarAsync())!;
     }
 
     private async Task<(long Records, long Expected)?> WatchedAsync(Guid report)

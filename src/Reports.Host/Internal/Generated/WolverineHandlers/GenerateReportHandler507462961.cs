@@ -2,6 +2,7 @@
 #pragma warning disable
 using Reports.Generator;
 using Wolverine.Marten.Publishing;
+using Wolverine.Runtime;
 
 namespace Internal.Generated.WolverineHandlers
 {
@@ -11,11 +12,13 @@ namespace Internal.Generated.WolverineHandlers
     {
         private readonly Reports.Generator.ReferenceGenerator _referenceGenerator;
         private readonly Wolverine.Marten.Publishing.OutboxedSessionFactory _outboxedSessionFactory;
+        private readonly Wolverine.Runtime.IWolverineRuntime _wolverineRuntime;
 
-        public GenerateReportHandler507462961(Reports.Generator.ReferenceGenerator referenceGenerator, Wolverine.Marten.Publishing.OutboxedSessionFactory outboxedSessionFactory)
+        public GenerateReportHandler507462961(Reports.Generator.ReferenceGenerator referenceGenerator, Wolverine.Marten.Publishing.OutboxedSessionFactory outboxedSessionFactory, Wolverine.Runtime.IWolverineRuntime wolverineRuntime)
         {
             _referenceGenerator = referenceGenerator;
             _outboxedSessionFactory = outboxedSessionFactory;
+            _wolverineRuntime = wolverineRuntime;
         }
 
         public override async System.Threading.Tasks.Task HandleAsync(Wolverine.Runtime.MessageContext context, System.Threading.CancellationToken cancellation)
@@ -29,7 +32,7 @@ namespace Internal.Generated.WolverineHandlers
             Wolverine.Runtime.WolverineTracing.MessageActivity(context.Envelope)?.SetTag("handler.type", "Reports.Host.HostedGeneratorHandler");
             
             // The actual message execution
-            var outgoing1 = await Reports.Host.HostedGeneratorHandler.Handle(generateReport, documentSession, _referenceGenerator, cancellation).ConfigureAwait(false);
+            var outgoing1 = await Reports.Host.HostedGeneratorHandler.Handle(generateReport, documentSession, _referenceGenerator, _wolverineRuntime, cancellation).ConfigureAwait(false);
 
             
             // Outgoing, cascaded message
