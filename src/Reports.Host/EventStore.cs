@@ -30,6 +30,7 @@ internal static class EventStore
             .IntegrateWithWolverine(wolverine =>
             {
                 wolverine.MessageStorageSchemaName = "wolverine";
+                wolverine.TransportSchemaName = Roads.PostgresQueueRoad.Schema;
                 wolverine.UseWolverineManagedEventSubscriptionDistribution = true;
             });
 

@@ -3,6 +3,7 @@ using JasperFx;
 using JasperFx.CodeGeneration;
 using Marten.Exceptions;
 using Reports.Contracts;
+using Reports.Host.Roads;
 using Reports.Lifecycle;
 using Wolverine;
 using Wolverine.ErrorHandling;
@@ -11,7 +12,7 @@ using Wolverine.Util;
 namespace Reports.Host;
 
 /// <summary>
-/// Messages to and from generators: Wolverine with durable local queues, its storage beside the events.
+/// Messages to and from generators: Wolverine with durable queues, its storage beside the events.
 /// </summary>
 internal static class Messaging
 {
@@ -78,6 +79,7 @@ internal static class Messaging
         options.Policies.UseDurableInboxOnAllListeners();
         options.Policies.UseDurableOutboxOnAllSendingEndpoints();
         options.Policies.MessageSuccessLogLevel(LogLevel.Debug);
+        RoadsToGenerators.Configure(options, settings.Roads);
 
         options.Policies.OnException<GrantRefusedException>().MoveToErrorQueue();
         options.Policies.OnException<ReportNotYetKnownException>().ScheduleRetry(Waits);

@@ -5,6 +5,7 @@ using Reports.Access;
 using Reports.BuildingBlocks;
 using Reports.Delivery;
 using Reports.Generator;
+using Reports.Host.Roads;
 using Reports.Lifecycle;
 using Reports.Storage;
 using Wolverine;
@@ -43,6 +44,7 @@ internal static class ReportsHost
                 SlowGrace = connections.GracePeriod,
             });
         services.AddReferenceGenerator(settings.Database);
+        services.AddRoads(settings.Roads);
 
         services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>().WithModule<LifecycleModule>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout);

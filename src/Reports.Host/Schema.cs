@@ -1,6 +1,9 @@
 using Marten;
+using Npgsql;
 using Reports.Generator;
+using Reports.Host.Roads;
 using Wolverine.Persistence.Durability;
+using Wolverine.Runtime;
 
 namespace Reports.Host;
 
@@ -11,6 +14,11 @@ internal static class Schema
     {
         await services.GetRequiredService<IDocumentStore>().Storage.ApplyAllConfiguredChangesToDatabaseAsync();
         await services.GetRequiredService<IMessageStore>().Admin.MigrateAsync();
+        await PostgresQueueRoad.ApplySchemaAsync(services.GetRequiredService<IWolverineRuntime>());
+        await IngressSchema.ApplyAsync(
+            services.GetRequiredService<NpgsqlDataSource>(),
+            services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(IngressSchema)),
+            cancellation);
         await services.GetRequiredService<TransactionDatabase>().ApplySchemaAsync(cancellation);
     }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Reports.Access;
 using Reports.BuildingBlocks;
+using Reports.Host.Roads;
 using Reports.Lifecycle;
 
 namespace Reports.Host;
@@ -23,6 +24,7 @@ internal sealed record Settings(
     bool IsNotFoundOnly,
     AccessOptions Access,
     LifecycleOptions Lifecycle,
+    RoadSettings Roads,
     string? ReadyFile)
 {
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
@@ -44,6 +46,7 @@ internal sealed record Settings(
             Flag(reports, "Compatibility:NotFoundOnly"),
             ReadAccess(reports.GetSection("Quotas:FailedAuthentication")),
             ReadLifecycle(reports),
+            RoadSettings.From(reports),
             reports["ReadyFile"]);
     }
 
@@ -88,6 +91,7 @@ internal sealed record Settings(
             RetryDelay = Positive(generators, "RetryDelay", standard.RetryDelay),
             MostSchedules = Positive(reports, "Schedules:MostPerMerchant", standard.MostSchedules),
             PublicUrl = reports["PublicUrl"],
+            OrdersInTable = RoadSettings.From(reports).Road is GeneratorRoad.PostgresTable,
         };
     }
 
@@ -119,7 +123,7 @@ internal sealed record Settings(
             : throw new SettingException($"{section.Path}:{name}", "must be a duration above zero, such as 01:00:00");
     }
 
-    private static int Positive(IConfigurationSection section, string name, int standard)
+    internal static int Positive(IConfigurationSection section, string name, int standard)
     {
         if (section[name] is not { } text)
         {

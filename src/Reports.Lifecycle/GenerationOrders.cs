@@ -115,7 +115,14 @@ public sealed class GenerationOrders
     private async Task OrderAsync(GenerateReport order, DateTimeOffset now, IDocumentOperations session, IMessageBus bus)
     {
         GenerationWatch.Begin(session, order.ReportId, order.MerchantId, order.Attempt, now + _options.StartWithin);
-        await bus.PublishAsync(order);
+        if (_options.OrdersInTable)
+        {
+            OrderTable.Add(session, order, now);
+        }
+        else
+        {
+            await bus.PublishAsync(order);
+        }
     }
 }
 

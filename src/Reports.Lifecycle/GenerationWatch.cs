@@ -53,11 +53,15 @@ internal static class GenerationWatch
             """,
             now.ToUniversalTime(), now.ToUniversalTime(), deadline.ToUniversalTime(), report, attempt);
 
-    public static void End(IDocumentOperations session, Guid report) =>
+    public static void End(IDocumentOperations session, Guid report)
+    {
         session.QueueSqlCommand("delete from reports.generation_watch where report_id = ?", report);
+        OrderTable.Remove(session, report);
+    }
 
     /// <summary>
-    /// Notes a sign of life. Null when the try is not watched; else whether it is known to have begun.
+    /// Notes a sign of life. Null when the try is not watched; else whether it is known to have begun. Whoever took its
+    /// order keeps it for as long as the sign is good for.
     /// </summary>
     public static async Task<bool?> HearAsync(
         NpgsqlDataSource database,
@@ -71,6 +75,9 @@ internal static class GenerationWatch
     {
         await using var command = database.CreateCommand(
             """
+            with kept as (
+                update ingress.orders set taken_until = greatest(taken_until, $4)
+                where report_id = $1 and attempt = $2 and taken_until is not null)
             update reports.generation_watch
             set heard_at = greatest(heard_at, $3), deadline = greatest(deadline, $4),
                 records = greatest(records, $5), expected_records = coalesce($6, expected_records)

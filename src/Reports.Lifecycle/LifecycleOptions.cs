@@ -26,6 +26,9 @@ public sealed record LifecycleOptions
     /// <summary>The address that generators know the service by; none when they cannot upload over HTTP.</summary>
     public string? PublicUrl { get; init; }
 
+    /// <summary>Whether orders are rows of <c>ingress.orders</c>, for generators that speak SQL, and not messages.</summary>
+    public bool OrdersInTable { get; init; }
+
     /// <summary>How long after a failed try the next one is ordered.</summary>
     /// <param name="attempt">The try that has failed, from 1.</param>
     /// <returns>The time.</returns>

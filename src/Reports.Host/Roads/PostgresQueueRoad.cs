@@ -1,0 +1,39 @@
+using Reports.Contracts.Messages;
+using Wolverine;
+using Wolverine.Postgresql;
+using Wolverine.Postgresql.Transport;
+using Wolverine.Runtime;
+
+namespace Reports.Host.Roads;
+
+/// <summary>Orders and answers over Wolverine's own queues in the database, for generators that use Wolverine too.</summary>
+internal static class PostgresQueueRoad
+{
+    /// <summary>The schema of the queues.</summary>
+    public const string Schema = "queues";
+
+    /// <summary>Where orders go.</summary>
+    public const string Orders = "generation_orders";
+
+    /// <summary>Where answers come from.</summary>
+    public const string Answers = "generation_answers";
+
+    private static readonly TimeSpan Polling = TimeSpan.FromSeconds(1);
+
+    public static void Configure(WolverineOptions options)
+    {
+        options.PublishMessage<GenerateReport>().ToPostgresqlQueue(Orders).UseDurableOutbox();
+        options.ListenToPostgresqlQueue(Answers).PollingInterval(Polling).UseDurableInbox();
+    }
+
+    /// <summary>Creates the tables of the queues; Wolverine itself would when it starts, under a role that may.</summary>
+    public static async Task ApplySchemaAsync(IWolverineRuntime runtime)
+    {
+        var transport = runtime.Options.Transports.GetOrCreate<PostgresqlTransport>();
+        await transport.ConnectAsync(runtime);
+        foreach (var queue in transport.Queues)
+        {
+            await queue.SetupAsync(runtime.LoggerFactory.CreateLogger<PostgresqlTransport>());
+        }
+    }
+}
