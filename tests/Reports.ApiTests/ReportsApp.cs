@@ -22,6 +22,9 @@ public sealed class ReportsApp : IAsyncLifetime
     private readonly string _files = Directory.CreateTempSubdirectory("reports-files-").FullName;
     private WebApplication? _listening;
 
+    /// <summary>What this service is configured with beyond the settings of the tests.</summary>
+    internal string[] Settings { get; init; } = [];
+
     public IAlbaHost Host { get; private set; } = null!;
 
     /// <summary>Everything that the service logged, whatever its level.</summary>
@@ -123,6 +126,7 @@ public sealed class ReportsApp : IAsyncLifetime
             // The tests fail to authenticate far more often than any address may.
             .. FailureQuotas.Select(quota => $"--Reports:Quotas:FailedAuthentication:{quota}=1000000"),
             $"--contentRoot={AppContext.BaseDirectory}",
+            .. Settings,
             .. settings,
         ]);
         builder.Logging.ClearProviders();
