@@ -70,7 +70,7 @@ internal static class ApiDescription
             Title = "Reports",
             Version = typeof(ApiDescription).Assembly.GetName().Version!.ToString(3),
             Description =
-                "Finished transaction reports for merchants: list them, download them. Every address is answered " +
+                "Transaction reports for merchants: request them, list them, download them. Every address is answered " +
                 "with and without the slash at its end. An error of any kind has the body `Problem`, unless the " +
                 "request could not be understood as HTTP (400 for malformed framing, 405, 408, 414, 431, 505): then " +
                 "it has none.",
@@ -81,6 +81,7 @@ internal static class ApiDescription
         document.Tags = new HashSet<OpenApiTag>
         {
             new() { Name = "Reports", Description = "The merchant's finished reports." },
+            new() { Name = "Requests", Description = "Reports from their request on, in whatever state." },
             new() { Name = "Schedules", Description = "What asks for a merchant's reports, period by period." },
             new() { Name = "Health", Description = "For whoever runs the service." },
             new() { Name = "Aliases", Description = "The same operations at their other addresses." },

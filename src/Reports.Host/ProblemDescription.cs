@@ -67,6 +67,15 @@ internal static class ProblemDescription
         {
             ["Allow"] = Header("The methods that this address takes.", JsonSchemaType.String, "GET, HEAD"),
         },
+        { Status: 409 } => new()
+        {
+            ["Location"] = Header(
+                "The address of the report that is on its way already, when that is the conflict.",
+                JsonSchemaType.String,
+                "https://reports.example.com/b/api/v1/reports/requests/AVDYWOCYXsx_YEGKrwzFq1h_QsJXCohAlanozKzQ9lRc/"),
+            ["Retry-After"] = Header(
+                "After how many seconds to try again, when that may help.", JsonSchemaType.Integer, 1),
+        },
         { Status: 416 } => new()
         {
             ["Content-Range"] = Header("The length of the file.", JsonSchemaType.String, "bytes */183220"),

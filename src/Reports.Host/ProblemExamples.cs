@@ -25,6 +25,15 @@ internal static class ProblemExamples
             },
         },
         "forbidden" => problem with { Detail = "No permission assigned" },
+        "conflict" => problem with
+        {
+            Detail = "The same report is on its way already: AVDYWOCYXsx_YEGKrwzFq1h_QsJXCohAlanozKzQ9lRc",
+        },
+        "unsupported_media_type" => problem with { Detail = "The body must be application/json, in UTF-8" },
+        "unprocessable" => problem with
+        {
+            Detail = "This Idempotency-Key was used for another request within the last 24 hours",
+        },
         "token_expired" => problem with { Detail = "List the report again for a new URL" },
         "rate_limited" => problem with
         {

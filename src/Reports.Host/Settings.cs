@@ -89,6 +89,7 @@ internal sealed record Settings(
             StartWithin = Positive(generators, "StartWithin", standard.StartWithin),
             HeartbeatWithin = Positive(generators, "HeartbeatWithin", standard.HeartbeatWithin),
             RetryDelay = Positive(generators, "RetryDelay", standard.RetryDelay),
+            MostRunning = Positive(reports, "Requests:MostRunning", standard.MostRunning),
             MostSchedules = Positive(reports, "Schedules:MostPerMerchant", standard.MostSchedules),
             PublicUrl = reports["PublicUrl"],
             OrdersInTable = RoadSettings.From(reports).Road is GeneratorRoad.PostgresTable,

@@ -45,7 +45,8 @@ public static class CancelReport
     {
         public async Task Handle(Command command, CancellationToken cancellationToken)
         {
-            var stream = await session.Events.FetchForWriting<Report>(command.ReportId, cancellationToken);
+            // Generators answer meanwhile. Whoever comes second waits for the other and finds the report as it is then.
+            var stream = await session.Events.FetchForExclusiveWriting<Report>(command.ReportId, cancellationToken);
             var report = stream.Aggregate ?? throw new ProblemException(Problem.NotFound);
             var events = Decide(report, command.Reason, current.Required.Actor, clock.GetUtcNow());
             stream.AppendMany(events);

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Reports.BuildingBlocks;
+using Reports.Lifecycle.Requests;
 using Reports.Lifecycle.Schedules;
 using Weasel.Postgresql;
 using Wolverine.Marten.Publishing;
@@ -38,6 +39,8 @@ public sealed class LifecycleModule : ICarterModule
             s.GetRequiredService<Storage.ReportFiles>(),
             s.GetRequiredService<LifecycleStore>(),
             s.GetRequiredService<TimeProvider>()));
+        services.AddScoped<ReportIntake>();
+        services.AddRequests();
         services.AddHostedService<GenerationWatcher>();
         services.AddSingleton<ScheduleStore>();
         services.AddSingleton<ScheduledReports>();
@@ -58,8 +61,13 @@ public sealed class LifecycleModule : ICarterModule
         options.Projections.Add(new SchedulesProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.report_number"));
         options.Storage.ExtendedSchemaObjects.Add(GenerationWatch.Table());
+        options.Storage.ExtendedSchemaObjects.Add(IdempotencyKeys.Table());
     }
 
     /// <inheritdoc/>
-    public void AddRoutes(IEndpointRouteBuilder app) => ScheduleEndpoints.Map(app);
+    public void AddRoutes(IEndpointRouteBuilder app)
+    {
+        RequestEndpoints.Map(app);
+        ScheduleEndpoints.Map(app);
+    }
 }

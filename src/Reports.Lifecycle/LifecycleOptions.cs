@@ -23,6 +23,9 @@ public sealed record LifecycleOptions
     /// <summary>How often deadlines and schedules are looked at.</summary>
     public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How many requested reports of a merchant may be on their way at once.</summary>
+    public int MostRunning { get; init; } = 100;
+
     /// <summary>The address that generators know the service by; none when they cannot upload over HTTP.</summary>
     public string? PublicUrl { get; init; }
 

@@ -4,7 +4,6 @@ using MediatR;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
-using Wolverine.Marten;
 
 namespace Reports.Lifecycle;
 
@@ -15,20 +14,34 @@ public static class RequestReport
     /// <param name="Interval">The kind of period.</param>
     /// <param name="Source">What caused the request.</param>
     /// <param name="Format">The format of the file.</param>
-    /// <param name="FirstDay">The first local day; of a month or a year, any day in it.</param>
+    /// <param name="FirstDay">
+    /// The first local day; of a month or a year, any day in it. None for a period from one edge to another.
+    /// </param>
     /// <param name="LastDay">The last local day of a custom period.</param>
     /// <param name="TimeZone">The IANA name of the zone; by default the merchant's.</param>
     /// <param name="Layout">The look of the file.</param>
     /// <param name="FilePrefix">What the name of the file begins with; by default <c>settlement</c>.</param>
+    /// <param name="PeriodStart">Where an exact custom period begins, in place of the days.</param>
+    /// <param name="PeriodEnd">Where it ends.</param>
     public sealed record Command(
         ReportInterval Interval,
         ReportSource Source,
         ReportFormat Format,
-        DateOnly FirstDay,
+        DateOnly? FirstDay = null,
         DateOnly? LastDay = null,
         string? TimeZone = null,
         ReportLayout? Layout = null,
-        string? FilePrefix = null) : IRequest<Guid>;
+        string? FilePrefix = null,
+        PeriodEdge? PeriodStart = null,
+        PeriodEdge? PeriodEnd = null) : IRequest<Guid>
+    {
+        internal bool IsExact => PeriodStart is not null || PeriodEnd is not null;
+    }
+
+    /// <summary>Where an exact period begins or ends: a whole local day, the first or the last, or an instant.</summary>
+    /// <param name="Day">The day; none for an instant.</param>
+    /// <param name="At">The instant; at the end, the first that belongs to the period no more.</param>
+    public readonly record struct PeriodEdge(DateOnly? Day, DateTimeOffset? At);
 
     internal sealed class Validator : AbstractValidator<Command>
     {
@@ -36,67 +49,90 @@ public static class RequestReport
         {
             RuleFor(c => c.Interval).IsInEnum().OverridePropertyName("interval");
             RuleFor(c => c.Format).IsInEnum().OverridePropertyName("format");
-            RuleFor(c => c.FirstDay.Year).InclusiveBetween(2000, 9000)
-                .WithMessage("must be a day from the year 2000 on")
-                .OverridePropertyName("first_day");
-            RuleFor(c => c.TimeZone)
-                .Must(zone => zone is null
-                    || (TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found) && found.HasIanaId))
+            RuleFor(c => c.TimeZone).Must(zone => zone is null || Times.Zone(zone) is not null)
                 .WithMessage("is not an IANA time zone, such as Asia/Kuwait")
                 .OverridePropertyName("time_zone");
+            RuleFor(c => c.FilePrefix).Must(FileNamePrefix.IsUsable).WithMessage(FileNamePrefix.Message)
+                .OverridePropertyName("file_name_prefix");
+            RuleFor(c => c.FirstDay)
+                .Must((c, first) => first is not null || c.IsExact)
+                .WithMessage("is needed, unless there are period_start and period_end")
+                .Must((c, first) => first is null || !c.IsExact)
+                .WithMessage("cannot be combined with period_start and period_end")
+                .Must(first => first is null || IsUsual(first.Value))
+                .WithMessage(UnusualDay)
+                .OverridePropertyName("first_day");
             RuleFor(c => c.LastDay)
+                .Must((c, last) => last is null || !c.IsExact)
+                .WithMessage("cannot be combined with period_start and period_end")
                 .Must((c, last) => last is null || c.Interval == ReportInterval.Custom)
                 .WithMessage("is for custom periods only")
-                .Must((c, last) => last is null || last >= c.FirstDay)
+                .Must((c, last) => last is null || c.FirstDay is not { } first || last >= first)
                 .WithMessage("must not be before first_day")
-                .Must((c, last) => last is null || last.Value.DayNumber - c.FirstDay.DayNumber < Periods.LongestDays)
-                .WithMessage($"must make a period of {Periods.LongestDays} days at the most")
+                .Must((c, last) => last is null || c.FirstDay is not { } first
+                    || last.Value.DayNumber - first.DayNumber < Periods.LongestDays)
+                .WithMessage(RequestedPeriod.TooLong)
                 .OverridePropertyName("last_day");
+            RuleFor(c => c.Interval).Must((c, interval) => interval == ReportInterval.Custom || !c.IsExact)
+                .WithMessage("must be custom when there are period_start and period_end")
+                .OverridePropertyName("interval");
+            RuleFor(c => c.PeriodStart)
+                .Must((c, start) => start is not null || !c.IsExact).WithMessage("is needed beside period_end")
+                .Must(start => start is null || IsUsual(start.Value)).WithMessage(UnusualDay)
+                .OverridePropertyName("period_start");
+            RuleFor(c => c.PeriodEnd)
+                .Must((c, end) => end is not null || !c.IsExact).WithMessage("is needed beside period_start")
+                .Must(end => end is null || IsUsual(end.Value)).WithMessage(UnusualDay)
+                .OverridePropertyName("period_end");
         }
+
+        private const string UnusualDay = "must be a day from the year 2000 on";
+
+        private static bool IsUsual(DateOnly day) => day.Year is >= 2000 and <= 9000;
+
+        private static bool IsUsual(PeriodEdge edge) =>
+            IsUsual(edge.Day ?? DateOnly.FromDateTime(edge.At!.Value.UtcDateTime));
     }
 
     internal static ReportRequested Decide(
         Guid reportId, long number, Guid merchantId, string merchantZone, Command command, Actor by, DateTimeOffset now)
     {
         var zone = TimeZoneInfo.FindSystemTimeZoneById(command.TimeZone ?? merchantZone);
-        var period = Periods.Of(command.Interval, command.FirstDay, command.LastDay, zone);
-        if (period.End > now)
+        var period = RequestedPeriod.Of(command, zone);
+        if (RequestedPeriod.Finding(command, period, zone, now) is { } wrong)
         {
-            throw new ProblemException(Problem.InvalidParameters with
-            {
-                Detail = "The period is not over yet.",
-                Errors = new Dictionary<string, string[]> { ["first_day"] = ["the period must be over"] },
-            });
+            throw Parameters.Invalid(wrong.Field, wrong.Finding);
         }
 
-        var name = Periods.FileName(
-            command.FilePrefix, command.Interval, command.FirstDay, command.LastDay, command.Format);
         return new ReportRequested(
             reportId,
             merchantId,
             new ReportDescription(
-                number, name, command.Interval, command.Source, command.Format, command.Layout ?? new(), period, now),
+                number,
+                RequestedPeriod.FileName(command, period, zone),
+                command.Interval,
+                command.Source,
+                command.Format,
+                command.Layout ?? new(),
+                period,
+                now),
             by);
     }
 
-    internal sealed class Handler(
-        IDocumentSession session,
-        IMartenOutbox outbox,
-        CurrentCaller current,
-        LifecycleStore store,
-        GenerationOrders orders,
-        TimeProvider clock) : IRequestHandler<Command, Guid>
+    internal sealed class Handler(IDocumentSession session, ReportIntake intake) : IRequestHandler<Command, Guid>
     {
         public async Task<Guid> Handle(Command command, CancellationToken cancellationToken)
         {
-            var now = clock.GetUtcNow();
-            var (number, merchant) = await store.NextNumberAsync(current.RequiredTenant, cancellationToken);
-            var requested = Decide(
-                Guid.CreateVersion7(now), number, merchant.Id, merchant.TimeZone, command, current.Required.Actor, now);
-            session.Events.StartStream<Report>(requested.ReportId, requested);
-            await orders.FollowAsync([requested], session, outbox);
-            await session.SaveChangesAsync(cancellationToken);
-            return requested.ReportId;
+            var requested = await intake.PrepareAsync(command, cancellationToken);
+            try
+            {
+                await intake.CommitAsync(requested, cancellationToken);
+                return requested.ReportId;
+            }
+            finally
+            {
+                await session.DisposeAsync();
+            }
         }
     }
 }

@@ -81,6 +81,16 @@ internal sealed partial class RequestsProjection : EventProjection
             Columns = ["merchant_id", "created_at", "report_id"],
         });
 
+        requests.Indexes.Add(new IndexDefinition("report_requests_by_status")
+        {
+            Columns = ["merchant_id", "status", "created_at", "report_id"],
+        });
+        requests.Indexes.Add(new IndexDefinition("report_requests_by_schedule")
+        {
+            Columns = ["schedule_id", "created_at", "report_id"],
+            Predicate = "schedule_id is not null",
+        });
+
         // The same manual report runs once at a time. What schedules ask for differs by its period, each asked for once.
         requests.Indexes.Add(new IndexDefinition(RunningOnce)
         {
