@@ -62,7 +62,7 @@ public sealed partial class GuideTests(ReportsApp app)
     {
         var parameters = Document["paths"]![TestMerchant.List]!["get"]!["parameters"]!.AsArray()
             .Select(parameter => parameter!["$ref"]!.GetValue<string>().Split('/')[^1]);
-        var members = ((string[])["ReportList", "ListedReport", "DownloadAction"]).SelectMany(
+        var members = ((string[])["ReportList", "ListedReport", "DownloadAction", "ShownRequest"]).SelectMany(
             name => Document["components"]!["schemas"]![name]!["properties"]!.AsObject().Select(member => member.Key));
 
         foreach (var problem in Problem.All)
@@ -138,7 +138,8 @@ public sealed partial class GuideTests(ReportsApp app)
             $"Expected:\n{expected.Text}\nbut there is:\n{actual}");
         if (expected.Kind == "json")
         {
-            var component = expected.Text.Contains("\"results\"", StringComparison.Ordinal) ? "ReportList" : "Problem";
+            bool Has(string member) => expected.Text.Contains($"\"{member}\":", StringComparison.Ordinal);
+            var component = Has("results") ? "ReportList" : Has("progress") ? "ShownRequest" : "Problem";
             var schema = new JsonObject { ["$ref"] = $"#/components/schemas/{component}" };
             JsonSchemas.Check(await JsonSchemas.OfDocumentAsync(Document, schema), output, component);
         }
