@@ -54,6 +54,8 @@ public static class RequestReport
                 .OverridePropertyName("time_zone");
             RuleFor(c => c.FilePrefix).Must(FileNamePrefix.IsUsable).WithMessage(FileNamePrefix.Message)
                 .OverridePropertyName("file_name_prefix");
+            RuleFor(c => c.Layout).Must(layout => ColumnChoice.IsUsable(layout?.Columns)).WithMessage(ColumnChoice.Message)
+                .OverridePropertyName("columns");
             RuleFor(c => c.FirstDay)
                 .Must((c, first) => first is not null || c.IsExact)
                 .WithMessage("is needed, unless there are period_start and period_end")

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text;
-using System.Text.Json;
 using Reports.BuildingBlocks;
 using Shouldly;
 using Xunit;
@@ -33,6 +32,9 @@ public sealed class RequestBodyTests(ReportsApp app)
     [InlineData("""{"first_day":"2026-03-01","right_to_left":1}""", "right_to_left")]
     [InlineData("""{"first_day":"2026-03-01","columns":"net"}""", "columns")]
     [InlineData("""{"first_day":"2026-03-01","columns":[1]}""", "columns")]
+    [InlineData("""{"first_day":"2026-03-01","columns":[]}""", "columns")]
+    [InlineData("""{"first_day":"2026-03-01","columns":["net_amount","password"]}""", "columns")]
+    [InlineData("""{"first_day":"2026-03-01","columns":["net_amount","net_amount"]}""", "columns")]
     [InlineData("""{"first_day":"2026-03-01","file_name_prefix":""}""", "file_name_prefix")]
     [InlineData("""{"first_day":"2026-03-01","file_name_prefix":"../x"}""", "file_name_prefix")]
     [InlineData("""{"first_day":"2026-03-01","file_name_prefix":"\ud800"}""", "file_name_prefix")]
