@@ -29,7 +29,7 @@ public sealed class KillTests : IAsyncLifetime
     private readonly string _files = Directory.CreateTempSubdirectory("reports-kills-").FullName;
     private readonly int[] _ports = [FreePort(), FreePort()];
     private readonly ConcurrentDictionary<int, string> _requested = new();
-    private List<KilledProcess> _processes = [];
+    private List<SupervisedProcess> _processes = [];
     private NpgsqlDataSource _sql = null!;
     private string _merchant = "";
     private string _key = "";
@@ -46,6 +46,7 @@ public sealed class KillTests : IAsyncLifetime
     [Fact]
     public async Task every_acknowledged_request_ends_once_whatever_is_killed()
     {
+        SampleGenerators.NeedPython();
         var start = Stopwatch.GetTimestamp();
         _processes = [Host(0), Host(1), Generator(0), Generator(1)];
         _processes.ForEach(p => p.Start());
@@ -217,15 +218,9 @@ public sealed class KillTests : IAsyncLifetime
         }
     }
 
-    private string Said() => string.Join(Environment.NewLine, _processes.SelectMany(p =>
-    {
-        lock (p.Said)
-        {
-            return p.Said.TakeLast(5).Select(line => $"{p.Name}: {line}").ToList();
-        }
-    }));
+    private string Said() => string.Join(Environment.NewLine, _processes.Select(p => p.Said));
 
-    private KilledProcess Host(int index) => new($"node {index + 1}", () =>
+    private SupervisedProcess Host(int index) => new($"node {index + 1}", () =>
     {
         var start = new ProcessStartInfo("dotnet", [Checkout.Host, "serve"])
         {
@@ -240,16 +235,11 @@ public sealed class KillTests : IAsyncLifetime
         return start;
     });
 
-    private KilledProcess Generator(int index) => new($"generator {index + 1}", () =>
-    {
-        var database = new NpgsqlConnectionStringBuilder(_database.ConnectionString);
-        var url = $"postgresql://{database.Username}:{database.Password}@{database.Host}:{database.Port}/{database.Database}";
-        return new ProcessStartInfo("/usr/bin/python3",
-        [
-            Path.Combine(Checkout.Root, "samples/generator-python/generator.py"),
-            "--postgres", url, "--url", $"http://127.0.0.1:{_ports[index]}", "--lease", "5 seconds",
-        ]);
-    });
+    private SupervisedProcess Generator(int index) => SampleGenerators.Python(
+        $"generator {index + 1}",
+        "--postgres", SampleGenerators.Url(_database.ConnectionString),
+        "--url", $"http://127.0.0.1:{_ports[index]}",
+        "--lease", "5 seconds");
 
     private Dictionary<string, string> Settings()
     {

@@ -26,8 +26,16 @@ public sealed class RabbitMqApp()
     }
 }
 
+/// <summary>One after the other: the broker's queues have one name.</summary>
+[CollectionDefinition(Name)]
+public sealed class RabbitMqRoad : ICollectionFixture<RabbitMqApp>
+{
+    public const string Name = "RabbitMQ";
+}
+
 /// <summary>Orders and answers over a real broker.</summary>
-public sealed class RabbitMqRoadTests(RabbitMqApp road) : IClassFixture<RabbitMqApp>
+[Collection(RabbitMqRoad.Name)]
+public sealed class RabbitMqRoadTests(RabbitMqApp road)
 {
     private const string Completed = "reports.generation-completed.v1";
     private const string HeartbeatName = "reports.generation-heartbeat.v1";

@@ -1,10 +1,13 @@
 using System.Diagnostics;
 
-namespace Reports.ApiTests.Kills;
+namespace Reports.ApiTests;
 
 /// <summary>A program that is started again whenever it is killed, as a supervisor would.</summary>
-internal sealed class KilledProcess(string name, Func<ProcessStartInfo> start) : IDisposable
+internal sealed class SupervisedProcess(string name, Func<ProcessStartInfo> start) : IDisposable
 {
+    private const int MostLines = 20;
+
+    private readonly Queue<string> _said = new();
     private Process? _process;
 
     public string Name => name;
@@ -12,7 +15,16 @@ internal sealed class KilledProcess(string name, Func<ProcessStartInfo> start) :
     public int Kills { get; private set; }
 
     /// <summary>The last lines that it wrote, for the message of a test that fails.</summary>
-    public Queue<string> Said { get; } = new();
+    public string Said
+    {
+        get
+        {
+            lock (_said)
+            {
+                return string.Join(Environment.NewLine, _said.Select(line => $"{name}: {line}"));
+            }
+        }
+    }
 
     public void Start()
     {
@@ -63,12 +75,12 @@ internal sealed class KilledProcess(string name, Func<ProcessStartInfo> start) :
     {
         if (line is not null)
         {
-            lock (Said)
+            lock (_said)
             {
-                Said.Enqueue(line);
-                if (Said.Count > 40)
+                _said.Enqueue(line);
+                if (_said.Count > MostLines)
                 {
-                    Said.Dequeue();
+                    _said.Dequeue();
                 }
             }
         }
