@@ -31,7 +31,12 @@ internal static class ReportColumns
         new("gross_amount", "Gross amount", "المبلغ الإجمالي", Narrow, (row, t) => row.Amount(t.Gross, t.Currency)),
         new("fee_amount", "Fee amount", "مبلغ الرسوم", Narrow, (row, t) => row.Amount(t.Fee, t.Currency)),
         new("net_amount", "Net amount", "المبلغ الصافي", Narrow, (row, t) => row.Amount(t.Net, t.Currency)),
-        new("refunded_amount", "Refunded amount", "المبلغ المسترد", Narrow, (row, t) => row.Amount(t.Refunded, t.Currency))
+        new(
+            "refunded_amount",
+            "Refunded amount",
+            "المبلغ المسترد",
+            Narrow,
+            (row, t) => row.Amount(t.Refunded, t.Currency))
         {
             IsBreakdown = true,
         },

@@ -22,7 +22,8 @@ internal sealed class ReportTable
     /// <summary>Whether any column needs what was given back of a payment.</summary>
     public bool HasBreakdown => Columns.Any(column => column.IsBreakdown);
 
-    /// <exception cref="GenerationRefusedException">The layout names no column, an unknown one, or one twice.</exception>
+    /// <summary>What a layout asks for.</summary>
+    /// <exception cref="GenerationRefusedException">It names no column, an unknown one, or one twice.</exception>
     public static ReportTable Of(ReportLayout layout)
     {
         var names = layout.Columns ?? ReportColumnNames.Standard;

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Reports.ApiTests.Generator;
 
-/// <summary>The same request and version over the same transactions give the same bytes, wherever the rows lie.</summary>
+/// <summary>The same request over the same transactions gives the same bytes, wherever the rows lie.</summary>
 public sealed class DeterminismTests(GeneratorFixture fixture) : IClassFixture<GeneratorFixture>, IAsyncLifetime
 {
     private readonly Guid _merchant = Guid.CreateVersion7();
@@ -26,8 +26,8 @@ public sealed class DeterminismTests(GeneratorFixture fixture) : IClassFixture<G
     }
 
     /// <summary>
-    /// The transactions of the one merchant, and the same of the other: put in backwards, with the first half written
-    /// again so that its rows lie behind the second.
+    /// The transactions of the one merchant, and the same of the other: put in backwards, with a part written
+    /// again so that its rows lie behind the others.
     /// </summary>
     public async ValueTask InitializeAsync()
     {
@@ -48,8 +48,10 @@ public sealed class DeterminismTests(GeneratorFixture fixture) : IClassFixture<G
                    currency, gross_amount, fee_amount
               from transactions.transactions where merchant_id = '{_merchant}' order by md5(id)
             """);
-        await ExecuteAsync(
-            $"update transactions.transactions set fee_amount = fee_amount where merchant_id = '{_twin}' and id < 'pay_2'");
+        await ExecuteAsync($"""
+            update transactions.transactions set fee_amount = fee_amount
+             where merchant_id = '{_twin}' and id < 'pay_2'
+            """);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

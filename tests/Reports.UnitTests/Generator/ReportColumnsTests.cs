@@ -57,7 +57,8 @@ public class ReportColumnsTests
     [Fact]
     public async Task a_workbook_has_the_same_columns_with_a_width_for_each()
     {
-        var book = await Workbook.Of(new ReportLayout(Columns: ["net_amount", "order_reference", "currency"]), A.Payment());
+        var layout = new ReportLayout(Columns: ["net_amount", "order_reference", "currency"]);
+        var book = await Workbook.Of(layout, A.Payment());
         book.Rows(1)[0].Values.Select(cell => cell.Text).ShouldBe(["net_amount", "order_reference", "currency"]);
         book.Rows(1)[1].ToDictionary(cell => cell.Key, cell => cell.Value.Text ?? cell.Value.Value).ShouldBe(
             new Dictionary<string, string?> { ["A"] = "12.234", ["B"] = "ORD-1", ["C"] = "KWD" }, ignoreOrder: true);
@@ -84,8 +85,8 @@ public class ReportColumnsTests
     {
         (await A.CsvText(Everything with { Locale = ReportLocale.En }, A.Payment() with { Refunded = 0, Voided = 0 }))
             .ShouldBe(
-                "Transaction ID,Date and time,Type,Original transaction ID,Order reference,Customer name,Payment method,"
-                + "Currency,Gross amount,Fee amount,Net amount,Refunded amount,Voided amount\r\n"
+                "Transaction ID,Date and time,Type,Original transaction ID,Order reference,Customer name,"
+                + "Payment method,Currency,Gross amount,Fee amount,Net amount,Refunded amount,Voided amount\r\n"
                 + "pay_1,2026-03-01T00:30:15.250+03:00,payment,,ORD-1,Omar Haddad,KNET,KWD,12.345,-0.111,12.234,"
                 + "0.000,0.000\r\n");
         (await A.CsvText(new ReportLayout(Locale: ReportLocale.Ar, Columns: ["type", "net_amount"]), A.Payment()))
