@@ -83,5 +83,6 @@ public sealed class LifecycleModule : ICarterModule
     {
         RequestEndpoints.Map(app);
         ScheduleEndpoints.Map(app);
+        GenerationEndpoints.Map(app);
     }
 }

@@ -13,7 +13,7 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
 
     /// <summary>Starts a file.</summary>
     /// <param name="key">Where it is to stand.</param>
-    /// <returns>A stream to write to, with <see cref="ReportFileWriter.CommitAsync"/> at the end.</returns>
+    /// <returns>A stream to write to, with <see cref="ReportFileWriter.CommitAsync(CancellationToken)"/> at the end.</returns>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
     public ReportFileWriter Create(StorageKey key) => new(this, key);
 
