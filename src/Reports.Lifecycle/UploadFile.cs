@@ -87,7 +87,7 @@ internal sealed class UploadFile(
         {
             throw new ProblemException(Problem.Forbidden with
             {
-                Detail = "The grant is not one of this service's, or its time is over",
+                Detail = "The grant is none of ours, or its time is over",
             });
         }
     }

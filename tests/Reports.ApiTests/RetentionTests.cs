@@ -192,7 +192,7 @@ public sealed class RetentionTests(RetentionFixture fixture) : IClassFixture<Ret
     private Task ReleaseAsync(TestMerchant merchant, GivenReport report) =>
         _app.Services.SendAsync(merchant.Id, new ReleaseLegalHold.Command(report.Id, "closed"), default);
 
-    private Task ExpiredAsync(Guid report) => Eventually.GetAsync(
+    private Task<string> ExpiredAsync(Guid report) => Eventually.GetAsync(
         async () =>
         {
             await using var command = _app.Database.CreateCommand(
@@ -202,7 +202,7 @@ public sealed class RetentionTests(RetentionFixture fixture) : IClassFixture<Ret
         },
         $"report {report} to expire");
 
-    private Task GoneAsync(GivenReport report) => Eventually.GetAsync(
+    private Task<string> GoneAsync(GivenReport report) => Eventually.GetAsync(
         () => Task.FromResult(File.Exists(FileOf(report)) ? null : ""), "the file to be gone");
 
     private async Task<string> CommandAsync(int code, params string[] arguments)

@@ -100,7 +100,7 @@ public sealed class UploadTests(ReportsApp app)
         var answer = await PutAsync($"/b/api/v1/generation/{grant}/file", $"Content-Length: {Content.Length}", Content);
 
         await answer.ShouldBeAsync(Problem.Forbidden);
-        answer.Body.ShouldContain("The grant is not one of this service's, or its time is over");
+        answer.Body.ShouldContain("The grant is none of ours, or its time is over");
         Files(order).ShouldBeEmpty();
         merchant.Id.ShouldNotBe(Guid.Empty);
     }
