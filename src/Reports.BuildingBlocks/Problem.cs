@@ -236,7 +236,9 @@ public sealed record Problem(int Status, string Code, string Message, string Err
 
 /// <summary>Ends a request with a problem. For refusals deep in a handler; hot paths return theirs.</summary>
 /// <param name="problem">What to answer.</param>
-public sealed class ProblemException(Problem problem) : Exception(problem.Detail ?? problem.Message)
+/// <param name="cause">What went wrong inside; for the log only.</param>
+public sealed class ProblemException(Problem problem, Exception? cause = null)
+    : Exception(problem.Detail ?? problem.Message, cause)
 {
     /// <summary>What to answer.</summary>
     public Problem Problem { get; } = problem;

@@ -63,7 +63,7 @@ internal sealed partial class DownloadDecider(
                 Problem.Forbidden with { Detail = ForeignToken },
             ({ Token: { } token }, _) when token.ExpiresAt <= now =>
                 Problem.TokenExpired with { Detail = "List the report again for a new URL" },
-            (_, var found) when found.IsExpired || found.ExpiresAt <= now => Problem.ContentExpired,
+            (_, var found) when found.IsExpired || (found.ExpiresAt <= now && !found.IsHeld) => Problem.ContentExpired,
             _ => null,
         };
     }

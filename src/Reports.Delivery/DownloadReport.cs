@@ -28,7 +28,7 @@ internal sealed partial class DownloadReport(
     TimeProvider clock,
     ILogger<DownloadReport> log)
 {
-    private const int PolicyVersion = 2;
+    private const int PolicyVersion = 3;
     private const int LongestMethod = 16;
 
     private DownloadPace Pace => new(options.SlowestBytesPerSecond, options.SlowGrace);
@@ -152,7 +152,8 @@ internal sealed partial class DownloadReport(
                 decision.Selection?.Kind,
                 decision.RequestsLeft?.Remaining,
                 quota?.Left.Remaining,
-                options.IsNotFoundOnly),
+                options.IsNotFoundOnly,
+                decision.Report?.IsHeld ?? false),
             origin.Id,
             http.TraceIdentifier,
             caller?.Actor ?? Actor.Anonymous,

@@ -47,7 +47,8 @@ internal sealed record StoredReport(
     string StorageKey,
     int BlockSize,
     byte[] BlockDigests,
-    bool IsExpired);
+    bool IsExpired,
+    bool IsHeld = false);
 
 /// <summary>Reads the finished reports. Every statement names the merchant.</summary>
 internal sealed class FinishedReports(NpgsqlDataSource database)
@@ -221,9 +222,9 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
     {
         await using var command = database.CreateCommand(
             $"""
-            select {ForDownload}, false from reports.finished_reports where merchant_id = $1 and {condition}
+            select {ForDownload}, false, is_held from reports.finished_reports where merchant_id = $1 and {condition}
             union all
-            select {ForDownload}, true from reports.expired_reports where merchant_id = $1 and {condition}
+            select {ForDownload}, true, false from reports.expired_reports where merchant_id = $1 and {condition}
             """);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchant });
         command.Parameters.Add(key);
@@ -232,7 +233,7 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
             ? new StoredReport(
                 row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetFieldValue<byte[]>(4),
                 row.GetDateTime(5), row.GetDateTime(6), row.GetString(7), row.GetInt32(8), row.GetFieldValue<byte[]>(9),
-                row.GetBoolean(10))
+                row.GetBoolean(10), row.GetBoolean(11))
             : null;
     }
 

@@ -20,6 +20,8 @@ internal sealed partial class FinishedReportsProjection : EventProjection
         Name = "finished_reports";
         IncludeType<ReportFinished>();
         IncludeType<ReportExpired>();
+        IncludeType<LegalHoldPlaced>();
+        IncludeType<LegalHoldReleased>();
         foreach (var table in new[] { Finished(), Expired(), Days() })
         {
             SchemaObjects.Add(table);
@@ -45,6 +47,8 @@ internal sealed partial class FinishedReportsProjection : EventProjection
             = (kept.merchant_id, (kept.created_at at time zone 'UTC')::date, kept.interval, kept.source)
         """;
 
+    private const string Hold = "update reports.finished_reports set is_held = ? where report_id = ?";
+
     public override ValueTask ApplyAsync(IDocumentOperations operations, IEvent e, CancellationToken cancellation)
     {
         switch (e.Data)
@@ -54,6 +58,12 @@ internal sealed partial class FinishedReportsProjection : EventProjection
                 break;
             case ReportExpired expired:
                 operations.QueueSqlCommand(Expire, expired.ReportId);
+                break;
+            case LegalHoldPlaced placed:
+                operations.QueueSqlCommand(Hold, true, placed.ReportId);
+                break;
+            case LegalHoldReleased released:
+                operations.QueueSqlCommand(Hold, false, released.ReportId);
                 break;
         }
 
@@ -99,6 +109,7 @@ internal sealed partial class FinishedReportsProjection : EventProjection
     private static Table Finished()
     {
         var rows = Rows("finished_reports");
+        rows.AddColumn("is_held", "boolean").NotNull().DefaultValueByExpression("false");
         rows.Indexes.Add(new IndexDefinition("finished_reports_list")
         {
             Columns = ["merchant_id", "created_at", "report_id"],

@@ -81,9 +81,9 @@ internal static class Messaging
         options.Policies.MessageSuccessLogLevel(LogLevel.Debug);
         RoadsToGenerators.Configure(options, settings.Roads);
 
-        options.Policies.OnException<GrantRefusedException>().MoveToErrorQueue();
+        options.Policies.OnException<GrantRefusedException>().Or<SubmissionRefusedException>().MoveToErrorQueue();
         options.Policies.OnException<ReportNotYetKnownException>().ScheduleRetry(Waits);
-        options.Policies.OnException<ConcurrencyException>().RetryWithCooldown(
+        options.Policies.OnException<ConcurrencyException>().Or<ExistingStreamIdCollisionException>().RetryWithCooldown(
             TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
 
         // A connection that breaks in a commit surfaces as a transaction that is disposed of. The first tries wait in

@@ -93,6 +93,8 @@ internal sealed record Settings(
             MostSchedules = Positive(reports, "Schedules:MostPerMerchant", standard.MostSchedules),
             PublicUrl = reports["PublicUrl"],
             OrdersInTable = RoadSettings.From(reports).Road is GeneratorRoad.PostgresTable,
+            LargestFile = Positive(generators, "LargestFile", standard.LargestFile),
+            RetentionInterval = Positive(reports, "Retention:Interval", standard.RetentionInterval),
         };
     }
 
@@ -123,6 +125,11 @@ internal sealed record Settings(
             ? span
             : throw new SettingException($"{section.Path}:{name}", "must be a duration above zero, such as 01:00:00");
     }
+
+    private static long Positive(IConfigurationSection section, string name, long standard) =>
+        section[name] is not { } text ? standard
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number
+        : throw new SettingException($"{section.Path}:{name}", "must be a whole number above zero");
 
     internal static int Positive(IConfigurationSection section, string name, int standard)
     {

@@ -14,6 +14,11 @@ namespace Reports.Host;
 /// </summary>
 internal static class Telemetry
 {
+    private static readonly (string Part, string Shown)[] Secret =
+    [
+        ("/files/", "/b/api/v1/reports/files/{redacted}"), ("/generation/", "/b/api/v1/generation/{redacted}"),
+    ];
+
     public static void AddTelemetry(this IServiceCollection services, IConfiguration configuration)
     {
         var telemetry = services.AddOpenTelemetry()
@@ -33,7 +38,7 @@ internal static class Telemetry
 
     /// <summary>
     /// Silences, whatever the configuration says, the framework's loggers that write what must not be written: the
-    /// paths of requests, which hold tokens, and the parameters of statements that failed, which hold hashes, names,
+    /// paths of requests, which hold tokens and grants, and the parameters of statements that failed, which hold hashes, names,
     /// addresses.
     /// </summary>
     public static void AddSecretFilters(this ILoggingBuilder logging)
@@ -53,12 +58,15 @@ internal static class Telemetry
         }
     }
 
-    // The path of a download holds its token, and no token is ever written down.
+    // The path of a download holds its token, that of an upload its grant, and neither is ever written down.
     internal static void WithoutToken(Activity activity, HttpRequest request)
     {
-        if (request.Path.Value?.Contains("/files/", StringComparison.OrdinalIgnoreCase) == true)
+        foreach (var (part, shown) in Secret)
         {
-            activity.SetTag("url.path", "/b/api/v1/reports/files/{redacted}");
+            if (request.Path.Value?.Contains(part, StringComparison.OrdinalIgnoreCase) == true)
+            {
+                activity.SetTag("url.path", shown);
+            }
         }
     }
 }

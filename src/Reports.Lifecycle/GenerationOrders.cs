@@ -30,8 +30,10 @@ public sealed class GenerationOrders
 
     private readonly Grants _grants;
     private readonly LifecycleOptions _options;
+    private readonly OwnAddress _address;
 
-    internal GenerationOrders(Grants grants, LifecycleOptions options) => (_grants, _options) = (grants, options);
+    internal GenerationOrders(Grants grants, LifecycleOptions options, OwnAddress address) =>
+        (_grants, _options, _address) = (grants, options, address);
 
     /// <summary>Does what follows from events that are about to be committed.</summary>
     /// <param name="events">The events, in their order.</param>
@@ -100,7 +102,7 @@ public sealed class GenerationOrders
             report.Format,
             report.Layout,
             report.Period,
-            _options.PublicUrl is { } url ? $"{url.TrimEnd('/')}/b/api/v1/generation/{grant}/file" : null,
+            (_options.PublicUrl ?? _address.Find()) is { } url ? url.TrimEnd('/') + GenerationEndpoints.File(grant) : null,
             (int)_options.HeartbeatWithin.TotalSeconds);
     }
 

@@ -137,14 +137,31 @@ internal static class GenerationWatch
 /// Something that every node does again and again. What fails is logged and tried again at the next turn; the nodes
 /// share the work by what each turn claims in the database.
 /// </summary>
-internal abstract partial class RecurringWork(TimeSpan interval, TimeProvider clock, ILogger log) : BackgroundService
+internal abstract partial class RecurringWork(TimeSpan interval, TimeProvider clock, ILogger log)
+    : BackgroundService, IHostedLifecycleService
 {
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     protected TimeProvider Clock => clock;
 
     protected abstract Task TurnAsync(CancellationToken cancellation);
 
+    /// <summary>Lets the turns begin. What was claimed before messages can be sent would be claimed in vain.</summary>
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        _started.TrySetResult();
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        await _started.Task.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         using var timer = new PeriodicTimer(interval, clock);
         while (await WaitAsync(timer, stoppingToken))
         {

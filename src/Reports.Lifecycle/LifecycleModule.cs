@@ -27,7 +27,7 @@ public sealed class LifecycleModule : ICarterModule
         services.AddSingleton(options);
         services.AddSingleton<LifecycleStore>();
         services.AddSingleton(s => new Grants(s.GetRequiredService<KeyRing>()));
-        services.AddSingleton(s => new GenerationOrders(s.GetRequiredService<Grants>(), options));
+        services.AddSingleton(s => new GenerationOrders(s.GetRequiredService<Grants>(), options, new OwnAddress(s)));
         services.AddSingleton(s => new GeneratorAnswers(
             s.GetRequiredService<Grants>(),
             s.GetRequiredService<OutboxedSessionFactory>(),
@@ -41,7 +41,19 @@ public sealed class LifecycleModule : ICarterModule
             s.GetRequiredService<TimeProvider>()));
         services.AddScoped<ReportIntake>();
         services.AddRequests();
+        services.AddSingleton<UploadFile>();
+        services.AddSingleton<GeneratorStore>();
+        services.AddSingleton<GeneratorSecrets>();
+        services.AddSingleton(s => new ReportSubmissions(
+            s.GetRequiredService<GeneratorStore>(),
+            s.GetRequiredService<GeneratorSecrets>(),
+            s.GetRequiredService<LifecycleStore>(),
+            s.GetRequiredService<OutboxedSessionFactory>(),
+            s.GetRequiredService<GenerationOrders>(),
+            s.GetRequiredService<TimeProvider>()));
+        services.AddScoped<LifecycleStreams>();
         services.AddHostedService<GenerationWatcher>();
+        services.AddHostedService<RetentionWatcher>();
         services.AddSingleton<ScheduleStore>();
         services.AddSingleton<ScheduledReports>();
         services.AddHostedService<ScheduleRunner>();
@@ -56,7 +68,9 @@ public sealed class LifecycleModule : ICarterModule
     public static void Configure(StoreOptions options)
     {
         options.Projections.Add(new ReportFold(), ProjectionLifecycle.Live);
+        options.Projections.Add(new GeneratorFold(), ProjectionLifecycle.Live);
         options.Projections.Add(new RequestsProjection(), ProjectionLifecycle.Inline);
+        options.Projections.Add(new GeneratorsProjection(), ProjectionLifecycle.Inline);
         options.Projections.Add(new ScheduleFold(), ProjectionLifecycle.Live);
         options.Projections.Add(new SchedulesProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(new Sequence("reports.report_number"));
@@ -69,5 +83,6 @@ public sealed class LifecycleModule : ICarterModule
     {
         RequestEndpoints.Map(app);
         ScheduleEndpoints.Map(app);
+        GenerationEndpoints.Map(app);
     }
 }

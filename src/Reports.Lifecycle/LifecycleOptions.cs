@@ -26,11 +26,20 @@ public sealed record LifecycleOptions
     /// <summary>How many requested reports of a merchant may be on their way at once.</summary>
     public int MostRunning { get; init; } = 100;
 
-    /// <summary>The address that generators know the service by; none when they cannot upload over HTTP.</summary>
-    public string? PublicUrl { get; init; }
-
     /// <summary>Whether orders are rows of <c>ingress.orders</c>, for generators that speak SQL, and not messages.</summary>
     public bool OrdersInTable { get; init; }
+
+    /// <summary>
+    /// The address that generators know the service by. None for the one it listens on, if that is of this machine only;
+    /// otherwise they cannot upload over HTTP.
+    /// </summary>
+    public string? PublicUrl { get; init; }
+
+    /// <summary>The largest file that a generator may upload over HTTP, in bytes.</summary>
+    public long LargestFile { get; init; } = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>How often reports are looked for whose files need not be kept any longer.</summary>
+    public TimeSpan RetentionInterval { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long after a failed try the next one is ordered.</summary>
     /// <param name="attempt">The try that has failed, from 1.</param>

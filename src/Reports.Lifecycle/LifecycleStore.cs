@@ -26,6 +26,21 @@ internal sealed class LifecycleStore(NpgsqlDataSource database)
             : throw new ProblemException(Problem.NotFound with { Detail = $"There is no merchant {merchantId}." });
     }
 
+    /// <exception cref="ProblemException">There is no such merchant, or it is disabled.</exception>
+    public async Task RequireActiveAsync(Guid merchantId, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            "select is_disabled from reports.lifecycle_merchants where merchant_id = $1");
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchantId });
+        switch (await command.ExecuteScalarAsync(cancellation))
+        {
+            case null:
+                throw new ProblemException(Problem.NotFound with { Detail = $"There is no merchant {merchantId}." });
+            case true:
+                throw new ProblemException(Problem.Conflict with { Detail = $"The merchant {merchantId} is disabled." });
+        }
+    }
+
     public async Task<int> RetentionDaysAsync(Guid merchantId, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(

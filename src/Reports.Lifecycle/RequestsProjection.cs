@@ -75,6 +75,9 @@ internal sealed partial class RequestsProjection : EventProjection
         requests.AddColumn("failure_attempt", "integer");
         requests.AddColumn("expires_at", "timestamptz");
         requests.AddColumn("is_held", "boolean").NotNull().DefaultValueByExpression("false");
+        requests.AddColumn("hold_reason", "text");
+        requests.AddColumn("held_at", "timestamptz");
+        requests.AddColumn("expiry_claimed_until", "timestamptz");
         requests.AddColumn("fingerprint", "bytea");
         requests.Indexes.Add(new IndexDefinition("report_requests_by_merchant")
         {
@@ -170,10 +173,20 @@ internal sealed partial class RequestsProjection : EventProjection
                     "update reports.report_requests set status = 'expired' where report_id = ?", x.ReportId);
                 break;
             case LegalHoldPlaced h:
-                Hold(operations, h.ReportId, isHeld: true);
+                operations.QueueSqlCommand(
+                    """
+                    update reports.report_requests
+                    set is_held = true, hold_reason = ?, held_at = ?, expiry_claimed_until = null where report_id = ?
+                    """,
+                    h.Reason, h.PlacedAt.ToUniversalTime(), h.ReportId);
                 break;
             case LegalHoldReleased h:
-                Hold(operations, h.ReportId, isHeld: false);
+                operations.QueueSqlCommand(
+                    """
+                    update reports.report_requests set is_held = false, hold_reason = null, held_at = null
+                    where report_id = ?
+                    """,
+                    h.ReportId);
                 break;
         }
 
@@ -199,9 +212,6 @@ internal sealed partial class RequestsProjection : EventProjection
         operations.QueueSqlCommand(
             "update reports.report_requests set status = ?, ended_at = ?, retry_at = null where report_id = ?",
             status, at.ToUniversalTime(), report);
-
-    private static void Hold(IDocumentOperations operations, Guid report, bool isHeld) => operations.QueueSqlCommand(
-        "update reports.report_requests set is_held = ? where report_id = ?", isHeld, report);
 
     private static void Add(IDocumentOperations operations, ReportRequested requested)
     {

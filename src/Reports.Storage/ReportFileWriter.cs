@@ -5,13 +5,16 @@ public sealed class ReportFileWriter : IAsyncDisposable
 {
     internal const string PartialEnding = ".partial";
 
-    private readonly string _path;
+    private readonly ReportFiles _files;
+    private readonly StorageKey _key;
     private readonly string _partial;
     private readonly FileStream _stream;
 
-    internal ReportFileWriter(string path)
+    internal ReportFileWriter(ReportFiles files, StorageKey key)
     {
-        _path = path;
+        (_files, _key) = (files, key);
+        var path = files.PathOf(key);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         _partial = $"{path}.{Path.GetRandomFileName()}{PartialEnding}";
         _stream = new FileStream(_partial, new FileStreamOptions
         {
@@ -30,11 +33,18 @@ public sealed class ReportFileWriter : IAsyncDisposable
     /// <param name="cancellation">Stops before the rename.</param>
     /// <returns>A task that ends when the file stands.</returns>
     /// <exception cref="IOException">A file stands there already: it is never written again.</exception>
-    public async Task CommitAsync(CancellationToken cancellation)
+    public Task CommitAsync(CancellationToken cancellation) => CommitAsync(_key, cancellation);
+
+    /// <summary>The same under another key, for a file whose name comes from its content.</summary>
+    /// <param name="key">Where it is to stand; in the directory it was begun in.</param>
+    /// <param name="cancellation">Stops before the rename.</param>
+    /// <returns>A task that ends when the file stands.</returns>
+    /// <exception cref="IOException">A file stands there already: it is never written again.</exception>
+    public async Task CommitAsync(StorageKey key, CancellationToken cancellation)
     {
         await _stream.FlushAsync(cancellation);
         _stream.Flush(flushToDisk: true);
-        File.Move(_partial, _path, overwrite: false);
+        File.Move(_partial, _files.PathOf(key), overwrite: false);
 
         // Once more under its name: file systems with a journal make the rename durable with it.
         _stream.Flush(flushToDisk: true);

@@ -13,13 +13,36 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
 
     /// <summary>Starts a file.</summary>
     /// <param name="key">Where it is to stand.</param>
-    /// <returns>A stream to write to, with <see cref="ReportFileWriter.CommitAsync"/> at the end.</returns>
+    /// <returns>A stream to write to, with <see cref="ReportFileWriter.CommitAsync(CancellationToken)"/> at the end.</returns>
     /// <exception cref="IOException">The directory cannot be written to.</exception>
-    public ReportFileWriter Create(StorageKey key)
+    public ReportFileWriter Create(StorageKey key) => new(this, key);
+
+    /// <summary>Whether a file stands under a key, whole.</summary>
+    /// <param name="key">Where it would stand.</param>
+    /// <returns>True when it does.</returns>
+    public bool Exists(StorageKey key) => File.Exists(PathOf(key));
+
+    /// <summary>How many files stand directly below a prefix; those that are being written do not count.</summary>
+    /// <param name="prefix">A prefix of keys that ends with a slash.</param>
+    /// <returns>The number.</returns>
+    public int CountBelow(string prefix)
     {
-        var path = PathOf(key);
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        return new ReportFileWriter(path);
+        var directory = DirectoryOf(prefix);
+        return Directory.Exists(directory)
+            ? Directory.EnumerateFiles(directory)
+                .Count(path => !path.EndsWith(ReportFileWriter.PartialEnding, StringComparison.Ordinal))
+            : 0;
+    }
+
+    /// <summary>Removes a file. One that is not there is no error.</summary>
+    /// <param name="key">Where it stands.</param>
+    /// <exception cref="IOException">It cannot be removed.</exception>
+    public void Remove(StorageKey key)
+    {
+        if (Exists(key))
+        {
+            File.Delete(PathOf(key));
+        }
     }
 
     /// <summary>Opens a file for reading.</summary>
@@ -60,7 +83,7 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
     /// <exception cref="IOException">A file cannot be removed.</exception>
     public void RemoveBelow(string prefix, string? except)
     {
-        var directory = Path.GetDirectoryName(PathOf(StorageKey.Below(prefix, "any")))!;
+        var directory = DirectoryOf(prefix);
         if (!Directory.Exists(directory))
         {
             return;
@@ -84,5 +107,7 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
         }
     }
 
-    private string PathOf(StorageKey key) => Path.Combine(_root, key.Value);
+    internal string PathOf(StorageKey key) => Path.Combine(_root, key.Value);
+
+    private string DirectoryOf(string prefix) => Path.GetDirectoryName(PathOf(StorageKey.Below(prefix, "any")))!;
 }

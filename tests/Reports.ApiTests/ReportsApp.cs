@@ -70,6 +70,7 @@ public sealed class ReportsApp : IAsyncLifetime
         ["REPORTS__KEYS__CURRENT"] = "1",
         ["REPORTS__KEYS__MASTER__1"] = MasterKey,
         ["REPORTS__NODES__LEASE"] = "00:00:02",
+        ["REPORTS__RETENTION__INTERVAL"] = "1.00:00:00",
         ["REPORTS__QUOTAS__DOWNLOADSPERHOUR"] = "100000",
         ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
     };
@@ -120,6 +121,9 @@ public sealed class ReportsApp : IAsyncLifetime
             "--Reports:Nodes:Mode=Solo",
             .. EveryLogger.Select(logger => $"--Logging:LogLevel:{logger}=Trace"),
             "--Reports:Nodes:Lease=00:00:02",
+
+            // Reports whose time is over would go while their tests are under way.
+            "--Reports:Retention:Interval=1.00:00:00",
             "--Reports:Quotas:RequestsPerDay=1000000",
             "--Reports:Quotas:DownloadsPerHour=100000",
 

@@ -71,7 +71,7 @@ internal static class EventExamples
         ["report.expired.v1"] = new ReportExpired(Report, merchant, Actor.Service, At),
         ["download.attempted.v1"] = new DownloadAttempted(
             Attempt, Node, "GET", LocatorKind.EncryptedId, Digest, Report,
-            new(2, At, 7, 7, At, DownloadSelection.Partial, 89_999, 24, IsNotFoundOnly: true), Digest, "request", Key, At),
+            new(3, At, 7, 7, At, DownloadSelection.Partial, 89_999, 24, IsNotFoundOnly: true, IsHeld: true), Digest, "request", Key, At),
         ["download.completed.v1"] = new ReportDownloaded(Attempt, Report, DownloadOutcome.Partial, 206, 234, 15, Key, At, new ContentRange(1000, 1233, 1234)),
         ["download.failed.v1"] = new ReportDownloadFailed(
             Attempt, null, DownloadFailure.Refused, 404, "not_found", 0, 3, Actor.Anonymous, At),

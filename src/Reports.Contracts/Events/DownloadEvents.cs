@@ -51,6 +51,7 @@ public enum DownloadSelection
 /// What was left of the caller's downloads of the hour, after this one; none when it was not asked.
 /// </param>
 /// <param name="IsNotFoundOnly">Whether expired, malformed and foreign tokens were answered as unknown.</param>
+/// <param name="IsHeld">Whether the report was known to be under a legal hold, which makes its own expiry void.</param>
 public sealed record DownloadInputs(
     int PolicyVersion,
     DateTimeOffset? TokenExpiresAt,
@@ -60,7 +61,8 @@ public sealed record DownloadInputs(
     DownloadSelection? Selection = null,
     long? RequestsLeft = null,
     long? DownloadsLeft = null,
-    bool IsNotFoundOnly = false);
+    bool IsNotFoundOnly = false,
+    bool IsHeld = false);
 
 /// <summary>Which bytes of a file an answer holds, as its <c>Content-Range</c> says (RFC 9110 section 14.4).</summary>
 /// <param name="First">The position of the first byte, from 0.</param>

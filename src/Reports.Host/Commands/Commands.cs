@@ -24,6 +24,8 @@ internal static class Commands
             MerchantCommands.Build(),
             KeyCommands.Build(),
             UserCommands.Build(),
+            GeneratorCommands.Build(),
+            HoldCommands.Build(),
             Request(),
             ImportCommands.Import(),
             ImportCommands.Samples(),

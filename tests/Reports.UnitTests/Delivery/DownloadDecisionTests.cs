@@ -62,6 +62,16 @@ public sealed class DownloadDecisionTests
     public void a_report_ends_at_its_very_expiry() =>
         Decide(Merchant, Valid, Found with { ExpiresAt = Now.UtcDateTime }).ShouldBe((410, "report_expired"));
 
+    [Fact]
+    public void a_held_report_outlives_its_expiry_until_it_has_expired()
+    {
+        var over = Found with { ExpiresAt = Now.UtcDateTime.AddDays(-1), IsHeld = true };
+
+        Decide(Merchant, Valid, over).ShouldBeNull();
+        Decide(Merchant, Token(7, Now), over).ShouldBe((410, "token_expired"));
+        Decide(Merchant, Valid, over with { IsExpired = true }).ShouldBe((410, "report_expired"));
+    }
+
     private static (int Status, string Code)? Decide(Caller? caller, DownloadTarget target, StoredReport? report) =>
         DownloadDecider.Decide(caller, target, report, Now) is { } problem ? (problem.Status, problem.Code) : null;
 

@@ -187,6 +187,42 @@ public sealed class ReportDecisionTests
     }
 
     [Fact]
+    public void a_finished_report_expires_when_its_time_is_over_and_not_while_it_is_held()
+    {
+        var report = Finished();
+        var end = report.ExpiresAt!.Value;
+        ExpireReportHandler.Decide(report, end.AddTicks(-1)).ShouldBeEmpty();
+        var expired = ExpireReportHandler.Decide(report, end).ShouldHaveSingleItem();
+
+        var placed = PlaceLegalHold.Decide(report, "case 1", Actor.Operator, Now).ShouldHaveSingleItem();
+        var held = Fold(report, placed);
+        ExpireReportHandler.Decide(held, end).ShouldBeEmpty();
+        PlaceLegalHold.Decide(held, "case 2", Actor.Operator, Now).ShouldBeEmpty();
+        held.KeptFile.ShouldBe(Key.Value);
+
+        var released = Fold(held, ReleaseLegalHold.Decide(held, "closed", Actor.Operator, Now).ShouldHaveSingleItem());
+        ReleaseLegalHold.Decide(released, "closed", Actor.Operator, Now).ShouldBeEmpty();
+        ExpireReportHandler.Decide(released, end).ShouldHaveSingleItem().ShouldBeOfType<ReportExpired>();
+
+        ExpireReportHandler.Decide(Fold(report, expired), end).ShouldBeEmpty();
+        Fold(report, expired).KeptFile.ShouldBeNull();
+    }
+
+    [Fact]
+    public void only_what_has_a_file_can_be_held()
+    {
+        var expired = Fold(Finished(), ExpireReportHandler.Decide(Finished(), Now.AddDays(31)).ShouldHaveSingleItem());
+        foreach (var report in new[] { Requested(), Generated(), expired })
+        {
+            Should.Throw<ProblemException>(() => PlaceLegalHold.Decide(report, "case", Actor.Operator, Now))
+                .Problem.Status.ShouldBe(409);
+            ExpireReportHandler.Decide(report, Now.AddDays(31)).ShouldBeEmpty();
+        }
+
+        Should.Throw<ProblemException>(() => PlaceLegalHold.Decide(null, "case", Actor.Operator, Now)).Problem.Status.ShouldBe(404);
+    }
+
+    [Fact]
     public void a_grant_opens_for_its_own_report_and_attempt_until_it_expires()
     {
         var grants = new Grants(new KeyRing(1, new Dictionary<int, byte[]> { [1] = RandomNumberGenerator.GetBytes(32) }));
