@@ -23,7 +23,7 @@ public sealed class GrantRefusedException(string reason) : Exception(reason);
 /// <summary>
 /// Seals grants. A generator passes its grant back unread; only this service can make or open one.
 /// </summary>
-public sealed class Grants
+internal sealed class Grants
 {
     private const int HeadLength = 16 + sizeof(int) + sizeof(long);
 

@@ -30,6 +30,11 @@ internal sealed class ReportIntake(
             Guid.CreateVersion7(now), number, merchant.Id, merchant.TimeZone, command, current.Required.Actor, now);
     }
 
+    /// <summary>Waits until it is this request's turn to be committed.</summary>
+    /// <returns>What ends the turn; after the session.</returns>
+    public Task<IDisposable> TurnAsync(CancellationToken cancellation) =>
+        running.TurnAsync(current.RequiredTenant, cancellation);
+
     /// <summary>Appends the request and orders its file, together with what else the session has to write.</summary>
     /// <exception cref="ProblemException">The same report is running already, or too many are.</exception>
     public async Task CommitAsync(ReportRequested requested, CancellationToken cancellation)

@@ -126,6 +126,7 @@ public static class RequestReport
         public async Task<Guid> Handle(Command command, CancellationToken cancellationToken)
         {
             var requested = await intake.PrepareAsync(command, cancellationToken);
+            using var turn = await intake.TurnAsync(cancellationToken);
             try
             {
                 await intake.CommitAsync(requested, cancellationToken);

@@ -32,6 +32,7 @@ internal static class PostRequest
         {
             var requested = await intake.PrepareAsync(command.Report, cancellationToken);
             var body = presenter.Accepted(requested);
+            using var turn = await intake.TurnAsync(cancellationToken);
             try
             {
                 await session.BeginTransactionAsync(cancellationToken);

@@ -15,6 +15,22 @@ namespace Reports.Lifecycle.Requests;
 internal sealed class RunningRequests(EncryptedIds ids, LifecycleOptions options)
 {
     private const int RetryAfter = 10;
+    private const int Turnstiles = 256;
+
+    private readonly SemaphoreSlim[] _turnstiles =
+        [.. Enumerable.Range(0, Turnstiles).Select(_ => new SemaphoreSlim(1, 1))];
+
+    /// <summary>
+    /// Waits for the merchant's turn on this node. Who waits for the lock of the database holds a connection, and a
+    /// merchant that sends a hundred requests at once would leave none to the others.
+    /// </summary>
+    /// <returns>What ends the turn; after the transaction.</returns>
+    public async Task<IDisposable> TurnAsync(Guid merchant, CancellationToken cancellation)
+    {
+        var turnstile = _turnstiles[(uint)merchant.GetHashCode() % Turnstiles];
+        await turnstile.WaitAsync(cancellation);
+        return new Turn(turnstile);
+    }
 
     /// <summary>
     /// Keeps the merchant's other requests out until the transaction of the session, which must be open, has ended.
@@ -72,6 +88,11 @@ internal sealed class RunningRequests(EncryptedIds ids, LifecycleOptions options
             Detail = $"{SameIsRunning.Detail}: {id}",
             Location = $"{RequestEndpoints.Path}{id}/",
         };
+    }
+
+    private sealed class Turn(SemaphoreSlim turnstile) : IDisposable
+    {
+        public void Dispose() => turnstile.Release();
     }
 
     private static long Lock(Guid merchant) => BinaryPrimitives.ReadInt64BigEndian(

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Npgsql;
 using Reports.Lifecycle.Requests;
 using Shouldly;
 using Xunit;
@@ -92,6 +93,32 @@ public sealed class RequestConcurrencyTests(ReportsApp app) : IAsyncLifetime
         }
 
         (await client.ListAsync()).GetProperty("count").GetInt64().ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task a_key_whose_request_is_being_answered_is_told_to_wait()
+    {
+        var merchant = await app.MerchantAsync();
+        using var client = Client(merchant);
+        (await ReadAsync(client.PostAsync(RequestClient.Daily(1), "before"))).Status.ShouldBe(HttpStatusCode.Accepted);
+        var key = new IdempotencyKey(
+            merchant.Id, await PrincipalAsync(merchant), IdempotencyKey.Hash("held"), []);
+
+        // As another node would that is about to commit.
+        await using (var connection = await app.Database.OpenConnectionAsync())
+        {
+            await using var transaction = await connection.BeginTransactionAsync();
+            await using var command = new NpgsqlCommand("select pg_advisory_xact_lock($1)", connection, transaction);
+            command.Parameters.AddWithValue(key.Lock);
+            await command.ExecuteNonQueryAsync();
+
+            var answer = await ReadAsync(client.PostAsync(RequestClient.Daily(2), "held"));
+
+            (answer.Status, answer.RetryAfter).ShouldBe((HttpStatusCode.Conflict, "1"));
+            answer.Json.GetProperty("detail").GetString()!.ShouldContain("Idempotency-Key");
+        }
+
+        (await ReadAsync(client.PostAsync(RequestClient.Daily(2), "held"))).Status.ShouldBe(HttpStatusCode.Accepted);
     }
 
     [Fact]
@@ -230,6 +257,14 @@ public sealed class RequestConcurrencyTests(ReportsApp app) : IAsyncLifetime
         command.Parameters.AddWithValue(merchant.Id);
         command.Parameters.AddWithValue(age);
         await command.ExecuteNonQueryAsync();
+    }
+
+    private async Task<int> PrincipalAsync(TestMerchant merchant)
+    {
+        await using var command = app.Database.CreateCommand(
+            "select principal from reports.idempotency_keys where merchant_id = $1");
+        command.Parameters.AddWithValue(merchant.Id);
+        return (int)(await command.ExecuteScalarAsync())!;
     }
 
     private async Task<long> CountAsync(TestMerchant merchant)
