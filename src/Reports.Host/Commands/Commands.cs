@@ -25,6 +25,7 @@ internal static class Commands
             KeyCommands.Build(),
             UserCommands.Build(),
             Request(),
+            DeadLetterCommands.Build(),
             ImportCommands.Import(),
             ImportCommands.Samples(),
             ServeCommand.OpenApi(),
