@@ -29,7 +29,7 @@ public sealed record LifecycleOptions
     /// <summary>The address that generators know the service by; none when they cannot upload over HTTP.</summary>
     public string? PublicUrl { get; init; }
 
-    /// <summary>Whether orders are rows of <c>ingress.orders</c>, for generators that speak SQL, and not messages.</summary>
+    /// <summary>Whether orders are rows of <c>ingress.orders</c>, for generators that speak SQL.</summary>
     public bool OrdersInTable { get; init; }
 
     /// <summary>How long after a failed try the next one is ordered.</summary>

@@ -58,7 +58,7 @@ internal static partial class DeadLetterCommands
                 ]));
             if (total > lines.Count)
             {
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{total - lines.Count} more; see --limit."));
+                Print($"{total - lines.Count} more; see --limit.");
             }
         }));
         return command;
@@ -101,11 +101,10 @@ internal static partial class DeadLetterCommands
             await RefuseUnknownAsync(letters, named ?? [], cancellation);
             var (again, superseded) = await letters.ReplayAsync(
                 named, parsed.GetValue(type), services.GetRequiredService<TimeProvider>().GetUtcNow(), cancellation);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{again} replayed: a node that runs takes them in a few seconds."));
+            Print($"{again} replayed: a node that runs takes them in a few seconds.");
             if (superseded > 0)
             {
-                Console.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture, $"{superseded} had come again by themselves since, and are only taken off the list."));
+                Print($"{superseded} had come again by themselves since, and are only taken off the list.");
             }
         }));
         return command;
@@ -121,12 +120,14 @@ internal static partial class DeadLetterCommands
             var letters = services.GetRequiredService<DeadLetters>();
             await RefuseUnknownAsync(letters, parsed.GetRequiredValue(ids), cancellation);
             var count = await letters.DiscardAsync(parsed.GetRequiredValue(ids), cancellation);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} discarded."));
+            Print($"{count} discarded.");
         }));
         return command;
     }
 
-    /// <summary>A dead letter for people: no grant and no signature, which would let a reader act in its sender's name.</summary>
+    /// <summary>
+    /// A dead letter for people: without grant and signature, with which a reader could act in its sender's name.
+    /// </summary>
     internal static string Describe(DeadLetterEnvelope letter)
     {
         var text = new StringBuilder();
@@ -206,6 +207,8 @@ internal static partial class DeadLetterCommands
         Detail = $"There is no dead letter {string.Join(", ", ids)}: nothing was done.",
     });
 
+    private static void Print(FormattableString text) => Console.WriteLine(FormattableString.Invariant(text));
+
     private static Argument<Guid[]> Ids() => new("ids")
     {
         Description = "The dead letters' ids, as `dead-letters list` shows them",
@@ -216,6 +219,8 @@ internal static partial class DeadLetterCommands
         Description = "Only messages of this type, such as reports.generation-completed.v1",
     };
 
-    [GeneratedRegex("\"(grant|signature|upload_url)\"\\s*:\\s*\"(?:[^\"\\\\]|\\\\.)*\"?", RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        """ "(grant|signature|upload_url)"\s*:\s*"(?:[^"\\]|\\.)*"? """,
+        RegexOptions.IgnoreCase | RegexOptions.NonBacktracking | RegexOptions.IgnorePatternWhitespace)]
     private static partial Regex AnySecret();
 }

@@ -71,14 +71,15 @@ internal sealed class DeadLetters(NpgsqlDataSource database, IMessageStore store
     }
 
     /// <summary>
-    /// Puts dead letters back into the inbox, whence a running node takes them. What came again by itself since it died is
-    /// there already, or was handled, and is only taken off the list.
+    /// Puts dead letters back into the inbox, whence a running node takes them. What came again by itself since it died
+    /// is there already, or was handled, and is only taken off the list.
     /// </summary>
     /// <param name="ids">Which; null for all.</param>
     /// <param name="type">Of which type; null for all.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellation">Stops the work.</param>
-    public async Task<Replayed> ReplayAsync(Guid[]? ids, string? type, DateTimeOffset now, CancellationToken cancellation)
+    public async Task<Replayed> ReplayAsync(
+        Guid[]? ids, string? type, DateTimeOffset now, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(
             """
@@ -95,7 +96,8 @@ internal sealed class DeadLetters(NpgsqlDataSource database, IMessageStore store
                 on conflict do nothing
                 returning id),
             history as (
-                insert into wolverine.wolverine_dead_letter_history (id, replay_count, last_replayed_at, first_failed_at)
+                insert into wolverine.wolverine_dead_letter_history
+                    (id, replay_count, last_replayed_at, first_failed_at)
                 select id, max(replays) + 1, $3, min(first_failed_at) from chosen group by id
                 on conflict (id) do update set replay_count = excluded.replay_count,
                     last_replayed_at = excluded.last_replayed_at)

@@ -19,7 +19,11 @@ internal sealed partial class MessageCounts : BackgroundService
     private long _waiting;
 
     public MessageCounts(
-        NpgsqlDataSource database, DeadLetterTrend trend, IMeterFactory meters, TimeProvider clock, ILogger<MessageCounts> logger)
+        NpgsqlDataSource database,
+        DeadLetterTrend trend,
+        IMeterFactory meters,
+        TimeProvider clock,
+        ILogger<MessageCounts> logger)
     {
         (_database, _trend, _clock, _logger) = (database, trend, clock, logger);
         var meter = meters.Create("Reports.Messaging");
@@ -90,7 +94,7 @@ internal sealed class DeadLetterTrend
     /// <summary>The latest count; zero before the first.</summary>
     public long Count { get; private set; }
 
-    /// <summary>Whether there are more than at the beginning of the window, or at the first count since the start.</summary>
+    /// <summary>Whether there are more than when the window began, or at the first count since the start.</summary>
     public bool IsGrowing { get; private set; }
 
     /// <summary>Notes a count.</summary>
