@@ -21,6 +21,8 @@ public static class CloudEvents
     /// <summary>The source of what this service sends.</summary>
     public const string Source = "reports";
 
+    private const string Rfc3339 = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
+
     /// <summary>Wraps a message.</summary>
     /// <param name="id">The id of the delivery: the same message sent again has the same.</param>
     /// <param name="message">The message; its type has a <see cref="MessageNameAttribute"/>.</param>
@@ -40,7 +42,7 @@ public static class CloudEvents
             json.WriteString("id", id);
             json.WriteString("source", Source);
             json.WriteString("type", name);
-            json.WriteString("time", time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
+            json.WriteString("time", time.UtcDateTime.ToString(Rfc3339, CultureInfo.InvariantCulture));
             json.WriteString("datacontenttype", "application/json");
             json.WritePropertyName("data");
             JsonSerializer.Serialize(json, message, message.GetType(), ContractJson.Options);

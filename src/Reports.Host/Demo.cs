@@ -6,6 +6,7 @@ using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Generator;
 using Reports.Host.Commands;
+using Reports.Host.Roads;
 using Reports.Lifecycle;
 using Spectre.Console;
 
@@ -28,6 +29,7 @@ internal static class Demo
         if (app.Configuration["Reports:Demo:DatabaseUrl"] is { } database)
         {
             env["REPORTS_DATABASE_URL"] = database;
+            await LetGeneratorsInAsync(services.GetRequiredService<NpgsqlDataSource>(), env, database, cancellation);
         }
 
         var merchants = new List<SampleMerchant>();
@@ -63,6 +65,27 @@ internal static class Demo
         }
 
         DemoEnvironment.Print(env, envFile);
+    }
+
+    // A login for generators outside, on the private cluster only. Its port may be another at each start, so the address
+    // is made anew; the password is kept.
+    private static async Task LetGeneratorsInAsync(
+        NpgsqlDataSource database, SortedDictionary<string, string> env, string owner, CancellationToken cancellation)
+    {
+        const string Name = "REPORTS_GENERATOR_DATABASE_URL";
+        const string Login = "reports_demo_generator";
+        var password = env.TryGetValue(Name, out var known) ? new UriBuilder(known).Password : Passwords.Generate();
+        await using var command = database.CreateCommand(
+            $"""
+            do $$ begin
+                if not exists (select from pg_roles where rolname = '{Login}') then
+                    create role {Login} login in role {IngressSchema.Role};
+                end if;
+                alter role {Login} password '{password}';
+            end $$
+            """);
+        await command.ExecuteNonQueryAsync(cancellation);
+        env[Name] = new UriBuilder(owner) { UserName = Login, Password = password }.Uri.ToString();
     }
 
     private static async Task IssueCredentialsAsync(

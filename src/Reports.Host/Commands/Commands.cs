@@ -27,6 +27,7 @@ internal static class Commands
             GeneratorCommands.Build(),
             HoldCommands.Build(),
             Request(),
+            DeadLetterCommands.Build(),
             ImportCommands.Import(),
             ImportCommands.Samples(),
             ServeCommand.OpenApi(),

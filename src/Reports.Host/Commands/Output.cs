@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace Reports.Host.Commands;
 
@@ -19,6 +20,13 @@ internal static class Output
     }
 
     public static string Text(string text) => text.Length > 0 ? text : Nothing;
+
+    /// <summary>A stranger's text in one line: what a terminal would act on becomes a space.</summary>
+    public static string Line(string text, int longest = int.MaxValue)
+    {
+        var line = string.Concat(text.EnumerateRunes().Select(r => Rune.IsControl(r) ? " " : r.ToString()));
+        return Text(line.Length > longest ? $"{line[..(longest - 1)]}…" : line);
+    }
 
     public static string Text(int? number, string otherwise = Nothing) =>
         number?.ToString(CultureInfo.InvariantCulture) ?? otherwise;

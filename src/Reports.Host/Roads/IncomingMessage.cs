@@ -8,8 +8,8 @@ using Reports.Contracts.Messages;
 namespace Reports.Host.Roads;
 
 /// <summary>
-/// A message from outside as Wolverine's inbox keeps it. Nothing that a sender writes can make this throw: what makes no
-/// sense gets a name that has no handler, and so becomes one dead letter. A tenant is never taken from outside.
+/// A message from outside as Wolverine's inbox keeps it. Nothing that a sender writes can make this throw: what makes
+/// no sense gets a name that has no handler, and so becomes one dead letter. A tenant is never taken from outside.
 /// </summary>
 /// <param name="Id">The same for every delivery of the same message: by it the inbox knows duplicates.</param>
 /// <param name="Type">The name of the message, or what is said in its place.</param>

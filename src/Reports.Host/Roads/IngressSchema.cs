@@ -134,6 +134,6 @@ internal static partial class IngressSchema
 
     [LoggerMessage(
         LogLevel.Warning,
-        "The role {Role} is not there and may not be created: generators cannot use the table road before a superuser has run the SQL in docs/operations.md, and `schema apply` has run again")]
+        "The role {Role} is not there, and may not be created: no generator can use the tables of ingress before a superuser has made it, and `schema apply` has run again")]
     private static partial void LogNoRole(ILogger logger, string role);
 }

@@ -132,7 +132,8 @@ internal sealed partial class IngressTable(
         NpgsqlConnection connection, List<Envelope> rows, CancellationToken cancellation)
     {
         await using var command = new NpgsqlCommand(
-            "select id from wolverine.wolverine_incoming_envelopes where received_at = $1 and id = any($2)", connection);
+            "select id from wolverine.wolverine_incoming_envelopes where received_at = $1 and id = any($2)",
+            connection);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Destination.ToString() });
         command.Parameters.Add(new NpgsqlParameter
         {

@@ -6,7 +6,7 @@ using Wolverine.Runtime;
 
 namespace Reports.Host.Roads;
 
-/// <summary>Orders and answers over Wolverine's own queues in the database, for generators that use Wolverine too.</summary>
+/// <summary>Orders and answers over Wolverine's own queues in the database, for generators that use it too.</summary>
 internal static class PostgresQueueRoad
 {
     /// <summary>The schema of the queues.</summary>
@@ -26,7 +26,7 @@ internal static class PostgresQueueRoad
         options.ListenToPostgresqlQueue(Answers).PollingInterval(Polling).UseDurableInbox();
     }
 
-    /// <summary>Creates the tables of the queues; Wolverine itself would when it starts, under a role that may.</summary>
+    /// <summary>Creates the tables of the queues; Wolverine would when it starts, under a role that may.</summary>
     public static async Task ApplySchemaAsync(IWolverineRuntime runtime)
     {
         var transport = runtime.Options.Transports.GetOrCreate<PostgresqlTransport>();

@@ -48,7 +48,8 @@ internal static class RabbitMqRoad
 }
 
 /// <summary>
-/// Between AMQP properties and envelopes. Headers are not read: a sender chooses neither tenant nor where a message goes.
+/// Between AMQP properties and envelopes. Headers are not read: a sender chooses neither tenant nor where a message
+/// goes.
 /// </summary>
 internal sealed class RabbitMqMapper : IRabbitMqEnvelopeMapper
 {

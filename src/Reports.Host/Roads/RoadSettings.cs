@@ -22,7 +22,7 @@ internal enum GeneratorRoad
 /// <param name="DeadLetterAlarm">More dead letters than these degrade the service's health.</param>
 internal sealed record RoadSettings(GeneratorRoad Road, Uri? RabbitMq, int DeadLetterAlarm)
 {
-    /// <summary>Reads the settings; what is missing or unusable is named in one sentence, never with its value.</summary>
+    /// <summary>Reads the settings; what is missing or unusable is named, never with its value.</summary>
     public static RoadSettings From(IConfigurationSection reports)
     {
         var generators = reports.GetSection("Generators");
@@ -58,6 +58,7 @@ internal sealed record RoadSettings(GeneratorRoad Road, Uri? RabbitMq, int DeadL
             : Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "amqp" or "amqps"
                 ? uri
                 : throw new SettingException(
-                    $"{section.Path}:{Name}", "must be an amqp or amqps address, such as amqp://user:password@host/vhost");
+                    $"{section.Path}:{Name}",
+                    "must be an amqp or amqps address, such as amqp://user:password@host/vhost");
     }
 }

@@ -9,6 +9,10 @@ internal static class RoadsToGenerators
     {
         services.AddSingleton(settings);
         services.AddHostedService<IngressTable>();
+        services.AddSingleton<DeadLetters>();
+        services.AddSingleton<DeadLetterTrend>();
+        services.AddHostedService<MessageCounts>();
+        services.AddHealthChecks().AddCheck<DeadLetterCheck>("messages", tags: ["ready"]);
     }
 
     public static void Configure(WolverineOptions options, RoadSettings settings)

@@ -202,6 +202,30 @@ public sealed class PostgresTableRoadTests(PostgresTableApp road) : IClassFixtur
     }
 
     [Fact]
+    public async Task a_generator_that_is_not_sure_inserts_again_without_an_error()
+    {
+        var order = await road.OrderAsync();
+        var (mark, id) = (RoadApp.Unique(), Guid.CreateVersion7());
+        for (var i = 0; i < 3; i++)
+        {
+            await using var command = road.Generator.CreateCommand(
+                "insert into ingress.messages (id, message_type, body) values ($1, $2, $3) on conflict do nothing");
+            command.Parameters.AddWithValue(id);
+            command.Parameters.AddWithValue(HeartbeatName);
+            command.Parameters.Add(new NpgsqlParameter
+            {
+                Value = RoadApp.Heartbeat(order, mark).ToJsonString(),
+                NpgsqlDbType = NpgsqlDbType.Jsonb,
+            });
+            await command.ExecuteNonQueryAsync();
+        }
+
+        await road.TakenAsync();
+        await road.HandledAsync(mark);
+        (await road.InboxAsync(mark)).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task a_thousand_rows_are_taken_and_none_is_left()
     {
         var order = await road.OrderAsync();
