@@ -1,6 +1,5 @@
 using Reports.Contracts.Messages;
 using Reports.Generator;
-using Wolverine;
 using Wolverine.Runtime;
 
 namespace Reports.GeneratorWorker;
