@@ -27,7 +27,8 @@ internal static class CredentialDescription
             Type = SecuritySchemeType.Http,
             Scheme = "basic",
             Description = "A user of the merchant (RFC 7617, UTF-8) with the permission for what is asked: " +
-                "`report.can_view_report` to list and download, `report.can_request_report` for requests.",
+                "`report.can_view_report` to list and download, `report.can_request_report` for requests, " +
+                "`report.can_manage_schedule` for schedules.",
         },
     };
 

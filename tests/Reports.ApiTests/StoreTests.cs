@@ -3,6 +3,7 @@ using Marten;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Reports.Access;
+using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Host;
@@ -134,7 +135,7 @@ public sealed class StoreTests(ReportsApp app)
     // A schedule that has come as far as a period to come, which nothing can move on.
     private static async Task ScheduleAsync(ReportsApp app, TestMerchant merchant)
     {
-        var (now, by) = (DateTimeOffset.UtcNow, Actor.Operator);
+        var (now, by) = (new MicrosecondClock().GetUtcNow(), Actor.Operator);
         var definition = new ScheduleDefinition(
             new ScheduleRule(ReportInterval.Daily, new(6, 0), "UTC"), ReportFormat.Csv, new(Columns: ["type"]), "daily");
         await using var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.Id.ToString());

@@ -73,7 +73,7 @@ internal static class ScheduleBody
             ["status"] = status.Word(),
             ["interval"] = rule.Interval.Word(),
             ["weekday"] = rule.Weekday?.Word(),
-            ["day"] = DayOf(rule),
+            ["day"] = DayOf(rule) is { } day ? JsonSerializer.SerializeToNode(day) : null,
             ["month"] = rule.Month,
             ["cut_off"] = TimeOf(rule),
             ["time_zone"] = rule.TimeZone,
@@ -101,7 +101,8 @@ internal static class ScheduleBody
         return fields;
     }
 
-    public static JsonNode? DayOf(ScheduleRule rule) => rule.Day switch
+    /// <summary>A day as it is shown: a number, or the word for the last one.</summary>
+    public static object? DayOf(ScheduleRule rule) => rule.Day switch
     {
         null => null,
         LongestMonth => LastDay,

@@ -266,9 +266,12 @@ internal static class ScheduleDescription
         cutOff.Pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
         var month = (OpenApiSchema)listed["month"];
         (month.Minimum, month.Maximum) = ("1", "12");
+        var prefix = (OpenApiSchema)listed["file_name_prefix"];
+        (prefix.MinLength, prefix.MaxLength) = (1, FileNamePrefix.MostCharacters);
         listed["day"] = new OpenApiSchema
         {
-            Description = listed["day"].Description,
+            Description = "The day of the month on which a month or a year ends. A month without that day ends on its last "
+                + "one, so 31 is `last`. Null unless `interval` is `monthly` or `yearly`; left out, it is 1.",
             Type = JsonSchemaType.Integer | JsonSchemaType.String | JsonSchemaType.Null,
             Minimum = "1",
             Maximum = "31",

@@ -1,7 +1,6 @@
 using System.ComponentModel;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Reports.Contracts;
 
@@ -26,10 +25,7 @@ internal sealed record ListedSchedule(
     string Interval,
     [property: Description("The day on which a week ends; null unless `interval` is `weekly`.")]
     string? Weekday,
-    [property: Description(
-        "The day of the month on which a month or a year ends. A month without that day ends on its last one, so 31 is "
-        + "`last`. Null unless `interval` is `monthly` or `yearly`; left out, it is 1.")]
-    JsonNode? Day,
+    object? Day,
     [property: Description("The month in which a year ends; null unless `interval` is `yearly`; left out, it is 1.")]
     int? Month,
     [property: Description(
@@ -97,6 +93,7 @@ internal sealed record ListedSchedule(
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ScheduleList))]
 [JsonSerializable(typeof(ListedSchedule))]
+[JsonSerializable(typeof(int))]
 internal sealed partial class ScheduleJson : JsonSerializerContext
 {
     /// <summary>Writes names as they are: the body is JSON, never part of a page.</summary>
