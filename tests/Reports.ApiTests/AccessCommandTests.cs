@@ -330,6 +330,13 @@ public sealed class AccessCommandTests(ReportsApp app)
     [InlineData("user", "password")]
     [InlineData("user", "disable")]
     [InlineData("user", "list")]
+    [InlineData("generator", "add")]
+    [InlineData("generator", "rotate")]
+    [InlineData("generator", "disable")]
+    [InlineData("generator", "list")]
+    [InlineData("hold", "place")]
+    [InlineData("hold", "release")]
+    [InlineData("hold", "list")]
     public void every_command_and_each_of_its_parts_is_described(string group, string verb)
     {
         var command = Commands.Root().Subcommands.Single(c => c.Name == group).Subcommands.Single(c => c.Name == verb);

@@ -48,7 +48,7 @@ public sealed class SubmissionTests(ReportsApp app)
     [InlineData("no merchant", "There is no merchant")]
     [InlineData("disabled merchant", "is disabled")]
     [InlineData("changed", "not signed")]
-    [InlineData("future", "not over yet")]
+    [InlineData("future", "must make a period that is over")]
     [InlineData("year 1", "from the year 2000 on")]
     [InlineData("unknown member", "not a submission")]
     [InlineData("missing member", "not a submission")]
