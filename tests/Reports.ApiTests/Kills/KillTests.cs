@@ -54,7 +54,7 @@ public sealed class KillTests : IAsyncLifetime
         var killing = KillAsync(over.Token);
 
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(RequestAsync));
-        await EndedAsync(Reports / 2);
+        await EndedAsync(Reports * 3 / 4);
         await over.CancelAsync();
         await killing;
         await EndedAsync(Reports);
@@ -167,6 +167,7 @@ public sealed class KillTests : IAsyncLifetime
     {
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_ports[0]}") };
         http.DefaultRequestHeaders.Add("Api-Key", _key);
+        await Eventually.IsTrueAsync(() => IsReadyAsync(http), $"a node that was killed to be ready; {Said()}");
         var finished = await CountAsync("select count(*) from reports.report_requests where status = 'finished'");
         var (names, url) = (new List<string>(), (string?)"/b/api/v1/reports/files/?limit=200&cursor=");
         while (url is not null)
@@ -188,6 +189,19 @@ public sealed class KillTests : IAsyncLifetime
 
         names.Count.ShouldBe((int)finished);
         names.ShouldBeUnique();
+    }
+
+    private static async Task<bool> IsReadyAsync(HttpClient http)
+    {
+        try
+        {
+            using var answer = await http.GetAsync(new Uri("/health/ready", UriKind.Relative));
+            return answer.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
     }
 
     // For whoever runs it to see; nothing is asserted of it.
