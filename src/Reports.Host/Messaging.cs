@@ -84,7 +84,8 @@ internal static class Messaging
         options.Policies.OnException<GrantRefusedException>().Or<SubmissionRefusedException>().MoveToErrorQueue();
         options.Policies.OnException<ReportNotYetKnownException>().ScheduleRetry(Waits);
         options.Policies.OnException<ConcurrencyException>().Or<ExistingStreamIdCollisionException>().RetryWithCooldown(
-            TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250));
+            TimeSpan.FromMilliseconds(50), TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(250),
+            TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(1)).Then.ScheduleRetry(Waits);
 
         // A connection that breaks in a commit surfaces as a transaction that is disposed of. The first tries wait in
         // memory: a schedule would have to be written to the database that is away.
