@@ -41,12 +41,16 @@ class Refused(Exception):
         self.code = code
 
 
+HEARTBEAT = "reports.generation-heartbeat.v1"
+
+
 def cloud_event(message_type, answer):
     """The id is made from what is answered, so that whoever answers twice sends one message twice."""
-    name = f"{message_type} {answer['attempt']} {answer.get('file_name') or answer.get('code') or answer.get('records')}"
+    name = f"{message_type} {answer['attempt']} {answer.get('file_name') or answer.get('code')}"
+    made = uuid.uuid4() if message_type == HEARTBEAT else uuid.uuid5(uuid.UUID(answer["report_id"]), name)
     return {
         "specversion": "1.0",
-        "id": str(uuid.uuid5(uuid.UUID(answer["report_id"]), name)),
+        "id": str(made),
         "source": NAME,
         "type": message_type,
         "datacontenttype": "application/json",
@@ -90,7 +94,9 @@ class RabbitMq:
         import pika
         self.pika = pika
         self.url = url
-        self.consuming = pika.BlockingConnection(pika.URLParameters(url))
+        parameters = pika.URLParameters(url)
+        parameters.heartbeat = 0  # while a file is made, nobody answers the broker's
+        self.consuming = pika.BlockingConnection(parameters)
         self.channel = self.consuming.channel()
         self.channel.basic_qos(prefetch_count=1)
 
@@ -134,7 +140,7 @@ class Heartbeats(threading.Thread):
     def run(self):
         while not self.over.wait(self.pause):
             try:
-                self.road.send("reports.generation-heartbeat.v1", {**self.answer, "records": self.records})
+                self.road.send(HEARTBEAT, {**self.answer, "records": self.records})
             except Exception as e:  # the work goes on; the answer itself is what counts
                 print(f"A heartbeat was lost: {e}", file=sys.stderr)
 

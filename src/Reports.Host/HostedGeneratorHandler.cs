@@ -2,6 +2,7 @@ using Marten;
 using Reports.BuildingBlocks;
 using Reports.Contracts.Messages;
 using Reports.Generator;
+using Reports.Lifecycle;
 using Wolverine.Runtime;
 
 namespace Reports.Host;
@@ -18,8 +19,8 @@ public static partial class HostedGeneratorHandler
     /// <param name="generator">Writes the file.</param>
     /// <param name="runtime">Takes the words about the progress.</param>
     /// <param name="cancellation">Stops the work.</param>
-    /// <returns>The answer.</returns>
-    public static Task<object> Handle(
+    /// <returns>The answer; none to an order that nobody waits for any more.</returns>
+    public static async Task<object?> Handle(
         GenerateReport message,
         IDocumentSession session,
         ReferenceGenerator generator,
@@ -29,9 +30,14 @@ public static partial class HostedGeneratorHandler
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(session);
         ArgumentNullException.ThrowIfNull(runtime);
+        if (!await GenerationOrders.IsAwaitedAsync(session, message.ReportId, message.Attempt, cancellation))
+        {
+            return null;
+        }
+
         var log = runtime.LoggerFactory.CreateLogger(typeof(HostedGeneratorHandler));
         var hasStarted = false;
-        return GenerateReportHandler.AnswerAsync(
+        return await GenerateReportHandler.AnswerAsync(
             message,
             generator,
             async (records, expected, stop) =>

@@ -44,6 +44,15 @@ public static class ExpireAttemptHandler
             return;
         }
 
+        // The order to verify was lost, or became a dead letter: a report must not wait for ever.
+        if (report.Status == ReportStatus.Generated)
+        {
+            stream.AlwaysEnforceConsistency = true;
+            GenerationWatch.Verify(session, message.ReportId, now + options.VerifyWithin);
+            await context.PublishAsync(new VerifyReport(message.ReportId));
+            return;
+        }
+
         var events = Decide(report, message.Attempt, options, now);
         if (events is [])
         {

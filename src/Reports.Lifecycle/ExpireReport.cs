@@ -37,6 +37,7 @@ public static class ExpireReportHandler
         TimeProvider clock,
         CancellationToken cancellation)
     {
+        session.LastModifiedBy = Actor.Service.Id;
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
         if (stream.Aggregate is { } report)
         {

@@ -14,6 +14,9 @@ internal static class FileInspection
 {
     private const int SmallestBlock = 256 * 1024;
     private const int MostBlocks = 4096;
+    private const long MostTimesUnpacked = 250;
+    private const long SmallestUnpacked = 64L << 20;
+    private const long LargestUnpacked = 64L << 30;
 
     /// <exception cref="InvalidDataException">The file is not what its format says.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
@@ -60,9 +63,17 @@ internal static class FileInspection
     {
         await using var stream = files.OpenStream(key);
         using var zip = new ZipArchive(stream, ZipArchiveMode.Read);
+        var left = Math.Min(LargestUnpacked, SmallestUnpacked + (stream.Length * MostTimesUnpacked));
         long rows = 0;
         foreach (var sheet in zip.Entries.Where(e => e.FullName.StartsWith("xl/worksheets/", StringComparison.Ordinal)))
         {
+            // What an entry says of its length is its author's word; the reader below stops there.
+            left -= sheet.Length;
+            if (left < 0)
+            {
+                throw new InvalidDataException("The workbook unpacks to far more than a report of its size.");
+            }
+
             await using var content = await sheet.OpenAsync(cancellation);
             rows += await CountRowsAsync(content, cancellation);
         }

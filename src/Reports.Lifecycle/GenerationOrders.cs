@@ -54,11 +54,11 @@ public sealed class GenerationOrders
                     GenerationWatch.Start(session, e.ReportId, e.Attempt, e.StartedAt, deadline);
                     break;
                 case ReportGenerated e:
-                    GenerationWatch.End(session, e.ReportId);
+                    GenerationWatch.Verify(session, e.ReportId, e.GeneratedAt + _options.VerifyWithin);
                     await bus.PublishAsync(new VerifyReport(e.ReportId));
                     break;
                 case GenerationAttemptFailed e:
-                    GenerationWatch.End(session, e.ReportId);
+                    GenerationWatch.Next(session, e.ReportId, e.Attempt + 1, e.RetryAt + _options.StartWithin);
                     await bus.ScheduleAsync(new RetryGeneration(e.ReportId, e.Attempt + 1), e.RetryAt);
                     break;
                 case ReportGenerationFailed e:
@@ -67,8 +67,8 @@ public sealed class GenerationOrders
                 case ReportCancelled e:
                     await EndAsync(e.ReportId, session, bus);
                     break;
-                case ReportFinished e when !e.StorageKey.StartsWith(Prefix(e.MerchantId, e.ReportId, 1), StringComparison.Ordinal):
-                    await bus.PublishAsync(new RemoveLeftovers(e.ReportId));
+                case ReportFinished e:
+                    await EndAsync(e.ReportId, session, bus);
                     break;
                 case LateResultIgnored { Answer: GeneratorAnswer.Completed } e:
                     await bus.PublishAsync(new RemoveLeftovers(e.ReportId));
@@ -86,6 +86,20 @@ public sealed class GenerationOrders
     /// <summary>Orders the try that a report waits for.</summary>
     internal Task OrderAsync(Report report, DateTimeOffset now, IDocumentOperations session, IMessageBus bus) =>
         OrderAsync(For(report.Id, report.MerchantId, report.Description, report.Attempt, now), now, session, bus);
+
+    /// <summary>Whether anybody waits for a try. An order that waited too long, or was cancelled, need not be met.</summary>
+    /// <param name="session">The merchant's session.</param>
+    /// <param name="report">The report.</param>
+    /// <param name="attempt">The try, from 1.</param>
+    /// <param name="cancellation">Stops the query.</param>
+    /// <returns>True when its answer would count.</returns>
+    public static async Task<bool> IsAwaitedAsync(
+        IQuerySession session, Guid report, int attempt, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return await session.Events.AggregateStreamAsync<Report>(report, token: cancellation) is { IsWaiting: true } waiting
+            && waiting.Attempt == attempt;
+    }
 
     internal GenerateReport For(
         Guid reportId, Guid merchantId, ReportDescription report, int attempt, DateTimeOffset now)
@@ -147,7 +161,9 @@ public static class RetryGenerationHandler
         TimeProvider clock,
         CancellationToken cancellation)
     {
+        // It appends nothing, and must not order what is cancelled at the same moment.
         var stream = await session.Events.FetchForWriting<Report>(message.ReportId, cancellation);
+        stream.AlwaysEnforceConsistency = true;
         if (stream.Aggregate is { Status: ReportStatus.Requested } report && report.Attempt == message.Attempt)
         {
             await orders.OrderAsync(report, clock.GetUtcNow(), session, context);

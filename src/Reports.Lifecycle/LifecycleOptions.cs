@@ -17,6 +17,9 @@ public sealed record LifecycleOptions
     /// <summary>How long after a failed try the next one is ordered; it doubles with each.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>After how long a file that nobody has read again is read again.</summary>
+    public TimeSpan VerifyWithin { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>How many schedules a merchant may have.</summary>
     public int MostSchedules { get; init; } = 100;
 

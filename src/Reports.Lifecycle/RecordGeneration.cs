@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Npgsql;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
@@ -15,8 +16,10 @@ namespace Reports.Lifecycle;
 /// Records what a generator answers, as it was claimed. Any answer may come twice, late or before its predecessor: what
 /// is already known changes nothing, and what nobody waits for any more is recorded as late, once.
 /// </summary>
-public static class RecordGenerationHandler
+public static partial class RecordGenerationHandler
 {
+    private const int LongestText = 1000;
+
     /// <summary>The generator has begun.</summary>
     /// <param name="message">Its word.</param>
     /// <param name="context">The message's context.</param>
@@ -128,10 +131,10 @@ public static class RecordGenerationHandler
 
     internal static IReadOnlyList<object> DecideFailed(
         Report report, GenerationFailed message, Actor by, LifecycleOptions options, DateTimeOffset now) =>
-        report.Answers.Contains(Answer.Failed(message.Attempt, message.Code)) ? []
+        report.Answers.Any(a => a.StartsWith(Answer.Failed(message.Attempt, ""), StringComparison.Ordinal)) ? []
         : Awaits(report, message.Attempt)
-            ? Fail(report, message.Code, message.Message, message.Retryable, by, options, now)
-        : [new LateResultIgnored(report.Id, message.Attempt, GeneratorAnswer.Failed, message.Code, by, now)];
+            ? Fail(report, CodeOf(message), TextOf(message), message.Retryable, by, options, now)
+        : [new LateResultIgnored(report.Id, message.Attempt, GeneratorAnswer.Failed, CodeOf(message), by, now)];
 
     /// <summary>The end of the try that is waited for: there is another, or the report has failed.</summary>
     internal static IReadOnlyList<object> Fail(
@@ -145,6 +148,19 @@ public static class RecordGenerationHandler
             ? [new GenerationAttemptFailed(
                 report.Id, report.Attempt, code, message, by, now, now + options.DelayAfter(report.Attempt))]
             : [new ReportGenerationFailed(report.Id, report.Attempt, code, message, isRetryable, by, now)];
+
+    // What a generator says of itself is shown to merchants: a word, and a sentence of a decent length.
+    private static string CodeOf(GenerationFailed message) =>
+        Word().IsMatch(message.Code) ? message.Code : "unspecified";
+
+    private static string TextOf(GenerationFailed message)
+    {
+        var text = message.Message.Length > LongestText ? message.Message[..LongestText] + "…" : message.Message;
+        return string.Concat(text.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? ' ' : c)).Trim();
+    }
+
+    [GeneratedRegex(@"\A[a-z0-9][a-z0-9_.-]{0,63}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex Word();
 
     // A try of the future is one of a past that the database has lost, or that has not been committed yet.
     private static bool Awaits(Report report, int attempt) => attempt > report.Attempt
@@ -170,6 +186,8 @@ public static class RecordGenerationHandler
 /// </summary>
 public sealed class GeneratorAnswers
 {
+    private const int LongestName = 200;
+
     private readonly Grants _grants;
     private readonly OutboxedSessionFactory _sessions;
     private readonly GenerationOrders _orders;
@@ -200,6 +218,7 @@ public sealed class GeneratorAnswers
         var grant = _grants.OpenFor(grantText, reportId, attempt, now);
         context.TenantId = Tenants.Name(grant.MerchantId);
         await using var session = _sessions.OpenSession(context);
+        generator = generator.Length > LongestName ? generator[..LongestName] : generator;
         session.LastModifiedBy = generator;
         var stream = await session.Events.FetchForWriting<Report>(reportId, cancellation);
 
@@ -217,7 +236,7 @@ public sealed class GeneratorAnswers
         var now = _clock.GetUtcNow();
         _grants.OpenFor(message.Grant, message.ReportId, message.Attempt, now);
         return GenerationWatch.HearAsync(
-            _database, message.ReportId, message.Attempt, message.Records, message.ExpectedRecords, now,
+            _database, message.ReportId, message.Attempt, Math.Max(message.Records, 0), message.ExpectedRecords, now,
             now + _options.HeartbeatWithin, cancellation);
     }
 }

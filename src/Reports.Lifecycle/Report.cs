@@ -65,6 +65,10 @@ internal sealed record Report(
     public string? KeptFile =>
         Status is ReportStatus.Cancelled or ReportStatus.Expired ? null : Claim?.StorageKey;
 
+    // A timeout and a verification are no answers: what the generator itself says comes on top.
+    private ImmutableHashSet<string> With(Actor by, int attempt, string code) =>
+        by.Kind == ActorKind.Generator ? Answers.Add(Answer.Failed(attempt, code)) : Answers;
+
     /// <summary>The state after one more event. Events that say nothing of the state leave it as it is.</summary>
     public static Report? Fold(Report? report, object @event) => (report, @event) switch
     {
@@ -74,7 +78,7 @@ internal sealed record Report(
         {
             Status = ReportStatus.Requested,
             Attempt = e.Attempt + 1,
-            Answers = report.Answers.Add(Answer.Failed(e.Attempt, e.Code)),
+            Answers = report.With(e.By, e.Attempt, e.Code),
         },
         (not null, ReportGenerated e) => report with
         {
@@ -86,7 +90,7 @@ internal sealed record Report(
         (not null, ReportGenerationFailed e) => report with
         {
             Status = ReportStatus.Failed,
-            Answers = report.Answers.Add(Answer.Failed(e.Attempt, e.Code)),
+            Answers = report.With(e.By, e.Attempt, e.Code),
         },
         (not null, ReportCancelled) => report with { Status = ReportStatus.Cancelled },
         (not null, LateResultIgnored e) => report with

@@ -149,13 +149,13 @@ internal sealed partial class RequestsProjection : EventProjection
                 break;
             case ReportGenerated g:
                 operations.QueueSqlCommand(
-                    "update reports.report_requests set status = 'generating', attempt = ? where report_id = ?",
+                    "update reports.report_requests set status = 'generating', attempt = ?, retry_at = null where report_id = ?",
                     g.Attempt, g.ReportId);
                 break;
             case ReportFinished f:
                 operations.QueueSqlCommand(
                     """
-                    update reports.report_requests set status = 'finished', ended_at = ?, expires_at = ?,
+                    update reports.report_requests set status = 'finished', ended_at = ?, expires_at = ?, retry_at = null,
                         failure_code = null, failure_message = null, failure_retryable = null, failure_attempt = null
                     where report_id = ?
                     """,

@@ -62,7 +62,8 @@ public sealed class ReportSubmissions
     {
         var generator = await _generators.FindAsync(message.GeneratorId, cancellation);
         var submission = Open(message, generator);
-        var report = Uuids.FromName(message.GeneratorId, submission.SubmissionId.ToString("D"));
+        var report = Uuids.FromName(
+            message.GeneratorId, $"{submission.MerchantId:D}/{submission.SubmissionId:D}");
 
         context.TenantId = Tenants.Name(submission.MerchantId);
         await using var session = _sessions.OpenSession(context);

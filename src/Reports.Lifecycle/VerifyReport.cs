@@ -64,19 +64,30 @@ public static class QuarantineFileHandler
 /// <summary>Removes what a report has left in the storage and nothing needs.</summary>
 public static class RemoveLeftoversHandler
 {
-    /// <summary>Removes all files of a report but the one that it is made of, if it is.</summary>
+    private static readonly TimeSpan Later = TimeSpan.FromHours(25);
+
+    /// <summary>
+    /// Removes all files of a report but the one that it is made of, if it is. While a generator is waited for, none: the
+    /// file that it has just written is not claimed yet. What is being written is looked at again when it must be over.
+    /// </summary>
     /// <param name="message">Which report.</param>
     /// <param name="session">The merchant's session.</param>
+    /// <param name="context">Comes back to what is being written.</param>
     /// <param name="files">The store.</param>
     /// <param name="cancellation">Stops the handling.</param>
     /// <returns>A task that ends when they are gone.</returns>
     public static async Task Handle(
-        RemoveLeftovers message, IQuerySession session, ReportFiles files, CancellationToken cancellation)
+        RemoveLeftovers message,
+        IQuerySession session,
+        IMessageContext context,
+        ReportFiles files,
+        CancellationToken cancellation)
     {
         var report = await session.Events.AggregateStreamAsync<Report>(message.ReportId, token: cancellation);
-        if (report is not null)
+        if (report is { IsWaiting: false }
+            && !files.RemoveBelow($"{report.MerchantId:N}/{report.Id:N}/", report.KeptFile))
         {
-            files.RemoveBelow($"{report.MerchantId:N}/{report.Id:N}/", report.KeptFile);
+            await context.ScheduleAsync(message, Later);
         }
     }
 }

@@ -80,20 +80,23 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
     /// </summary>
     /// <param name="prefix">A prefix of keys that ends with a slash.</param>
     /// <param name="except">The key of a file that stays, when there is one.</param>
+    /// <returns>Whether all is gone that is to go; false while a file is being written.</returns>
     /// <exception cref="IOException">A file cannot be removed.</exception>
-    public void RemoveBelow(string prefix, string? except)
+    public bool RemoveBelow(string prefix, string? except)
     {
         var directory = DirectoryOf(prefix);
         if (!Directory.Exists(directory))
         {
-            return;
+            return true;
         }
 
+        var isClean = true;
         var kept = except is null ? null : PathOf(StorageKey.Parse(except));
         foreach (var path in Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories))
         {
             var isInUse = path.EndsWith(ReportFileWriter.PartialEnding, StringComparison.Ordinal)
                 && _clock.GetUtcNow() - File.GetLastWriteTimeUtc(path) < TimeSpan.FromDays(1);
+            isClean &= !isInUse;
             if (path != kept && !isInUse)
             {
                 File.Delete(path);
@@ -105,6 +108,8 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
         {
             Directory.Delete(empty);
         }
+
+        return isClean;
     }
 
     internal string PathOf(StorageKey key) => Path.Combine(_root, key.Value);

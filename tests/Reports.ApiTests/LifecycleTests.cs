@@ -101,8 +101,10 @@ public sealed class LifecycleTests(ReportsApp app)
         (await StatusAsync(order.ReportId)).ShouldBe("requested");
         var second = await OrderAsync(merchant, order.ReportId, 2);
 
+        // The second try has written its file, and has not said so yet, when the first one's answer comes.
+        var answer = await WrittenAsync(second);
         await SendAsync(merchant, await WrittenAsync(order));
-        await SendAsync(merchant, await WrittenAsync(second));
+        await SendAsync(merchant, answer);
         await SendAsync(merchant, Refusal(order, isRetryable: true));
 
         Types(await merchant.EventsAsync(order.ReportId)).ShouldBe(
@@ -179,6 +181,60 @@ public sealed class LifecycleTests(ReportsApp app)
             app.Services.GetRequiredService<ReferenceGenerator>(),
             app.Services.GetRequiredService<IWolverineRuntime>(),
             default)).ShouldBeOfType<GenerationCompleted>();
+    }
+
+    [Fact]
+    public async Task a_retry_whose_order_was_lost_times_out_too()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
+        await SendAsync(merchant, Refusal(order, isRetryable: true));
+        var now = DateTimeOffset.UtcNow;
+        (await DeadlineAsync(order.ReportId)).ShouldNotBeNull().ShouldBeInRange(now.AddMinutes(55), now.AddMinutes(65));
+        (await WatchedAsync(order.ReportId)).ShouldBeNull();
+
+        await ExecuteAsync(
+            "update reports.generation_watch set deadline = now() - interval '1 second' where report_id = $1", order.ReportId);
+
+        var failed = await Eventually.GetAsync(
+            async () => (await merchant.EventsAsync(order.ReportId)).OfType<GenerationAttemptFailed>().ElementAtOrDefault(1),
+            "the second try to fail");
+        (failed.Attempt, failed.Code).ShouldBe((2, "timeout"));
+    }
+
+    [Fact]
+    public async Task a_file_whose_verification_was_lost_is_read_again()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
+        var answer = await WrittenAsync(order);
+        await using (var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.Id.ToString()))
+        {
+            session.Events.Append(order.ReportId, new ReportGenerated(
+                order.ReportId, 1, order.StoragePrefix + answer.FileName, answer.FileSize, answer.Sha256, answer.Records, [],
+                Actor.Service, Now));
+            await session.SaveChangesAsync();
+        }
+
+        await ExecuteAsync(
+            "update reports.generation_watch set deadline = now() - interval '1 second' where report_id = $1", order.ReportId);
+
+        await Eventually.GetAsync(
+            async () => (await merchant.EventsAsync(order.ReportId)).OfType<ReportFinished>().SingleOrDefault(),
+            "the report to be finished");
+        await Eventually.IsTrueAsync(async () => await DeadlineAsync(order.ReportId) is null, "nothing to be waited for");
+    }
+
+    [Fact]
+    public async Task the_generator_in_the_host_does_not_work_for_what_nobody_waits_for()
+    {
+        var (merchant, order) = await OrderedAsync();
+        await app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId), default);
+
+        await SendAsync(merchant, order);
+
+        Types(await merchant.EventsAsync(order.ReportId)).ShouldBe([typeof(ReportRequested), typeof(ReportCancelled)]);
+        Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
     }
 
     [Fact]
@@ -348,10 +404,21 @@ public sealed class LifecycleTests(ReportsApp app)
         return (bool)(await command.ExecuteScalarAsync())!;
     }
 
+    private async Task<DateTimeOffset?> DeadlineAsync(Guid report)
+    {
+        await using var command = app.Database.CreateCommand(
+            "select deadline from reports.generation_watch where report_id = $1");
+        command.Parameters.AddWithValue(report);
+        return await command.ExecuteScalarAsync() is DateTime deadline ? new DateTimeOffset(deadline) : null;
+    }
+
     private async Task<(long Records, long Expected)?> WatchedAsync(Guid report)
     {
         await using var command = app.Database.CreateCommand(
-            "select records, expected_records from reports.generation_watch where report_id = $1");
+            """
+            select records, expected_records from reports.generation_watch
+            where report_id = $1 and records is not null and expected_records is not null
+            """);
         command.Parameters.AddWithValue(report);
         await using var row = await command.ExecuteReaderAsync();
         return await row.ReadAsync() ? (row.GetInt64(0), row.GetInt64(1)) : null;

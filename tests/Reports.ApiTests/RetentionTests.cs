@@ -151,7 +151,7 @@ public sealed class RetentionTests(RetentionFixture fixture) : IClassFixture<Ret
             var store = scope.ServiceProvider.GetRequiredService<Marten.IDocumentStore>();
             await using var session = store.QuerySession(merchant.Id.ToString());
             await RemoveLeftoversHandler.Handle(
-                new RemoveLeftovers(report.Id), session, _app.Services.GetRequiredService<Storage.ReportFiles>(), default);
+                new RemoveLeftovers(report.Id), session, context: null!, _app.Services.GetRequiredService<Storage.ReportFiles>(), default);
         }
 
         File.Exists(FileOf(report)).ShouldBeFalse();

@@ -30,7 +30,7 @@ public sealed class SubmissionTests(ReportsApp app)
 
         await SendAsync(Signed(generator, submission));
 
-        var report = Uuids.FromName(generator.GeneratorId, submission.SubmissionId.ToString("D"));
+        var report = IdOf(generator, submission);
         await FinishedAsync(report);
         var requested = (await merchant.EventsAsync(report))[0].ShouldBeOfType<ReportRequested>();
         requested.By.ShouldBe(new Actor(ActorKind.Generator, generator.GeneratorId.ToString()));
@@ -120,7 +120,7 @@ public sealed class SubmissionTests(ReportsApp app)
         var merchant = await app.MerchantAsync();
         var generator = await RegisterAsync();
         var submission = Submission(merchant.Id);
-        var report = Uuids.FromName(generator.GeneratorId, submission.SubmissionId.ToString("D"));
+        var report = IdOf(generator, submission);
         await SendAsync(Signed(generator, submission));
         await FinishedAsync(report);
         var events = (await merchant.EventsAsync(report)).Count;
@@ -129,6 +129,23 @@ public sealed class SubmissionTests(ReportsApp app)
 
         again.MovedToErrorQueue.MessagesOf<ReportSubmitted>().ShouldBeEmpty();
         (await merchant.EventsAsync(report)).Count.ShouldBe(events);
+    }
+
+    [Fact]
+    public async Task one_submission_id_for_two_merchants_is_two_reports()
+    {
+        var (one, other, generator) = (await app.MerchantAsync(), await app.MerchantAsync(), await RegisterAsync());
+        var (first, id) = (Submission(one.Id), Guid.CreateVersion7());
+        var submissions = new[] { first with { SubmissionId = id }, first with { SubmissionId = id, MerchantId = other.Id } };
+
+        foreach (var submission in submissions)
+        {
+            await SendAsync(Signed(generator, submission));
+            await FinishedAsync(IdOf(generator, submission));
+        }
+
+        (await one.ListAsync()).GetProperty("count").GetInt64().ShouldBe(1);
+        (await other.ListAsync()).GetProperty("count").GetInt64().ShouldBe(1);
     }
 
     [Fact]
@@ -176,6 +193,9 @@ public sealed class SubmissionTests(ReportsApp app)
 
     private static ReportSubmission Submission(Guid merchant) => new(
         Guid.CreateVersion7(), merchant, ReportInterval.Daily, ReportFormat.Csv, new(2026, 3, 1), FilePrefix: "ledger");
+
+    private static Guid IdOf(RegisterGenerator.Issued generator, ReportSubmission submission) =>
+        Uuids.FromName(generator.GeneratorId, $"{submission.MerchantId:D}/{submission.SubmissionId:D}");
 
     private static string Json(ReportSubmission submission) => JsonSerializer.Serialize(submission, ContractJson.Options);
 

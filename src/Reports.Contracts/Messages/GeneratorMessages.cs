@@ -121,8 +121,8 @@ public sealed record GenerationFailed(
 
 /// <summary>
 /// A registered generator starts a report on its own. It is answered with a <see cref="GenerateReport"/>, like any
-/// request; the id of the report is the version 5 UUID (RFC 9562 section 5.5) of the submission's id in the namespace
-/// of the generator's id, so that the generator knows it beforehand.
+/// request; the id of the report is the version 5 UUID (RFC 9562 section 5.5) of the merchant's id, a slash and the
+/// submission's id in the namespace of the generator's id, so that the generator knows it beforehand.
 /// </summary>
 /// <param name="GeneratorId">The generator, as it was registered.</param>
 /// <param name="Payload">A <see cref="ReportSubmission"/> as JSON in UTF-8, as base64url without padding (RFC 4648).</param>
@@ -131,7 +131,12 @@ public sealed record GenerationFailed(
 /// lower-case hex.
 /// </param>
 [MessageName("reports.report-submitted.v1")]
-public sealed record ReportSubmitted(Guid GeneratorId, string Payload, string Signature);
+public sealed record ReportSubmitted(Guid GeneratorId, string Payload, string Signature)
+{
+    /// <summary>Without payload and signature, as no message shows what it is believed for.</summary>
+    /// <returns>Name and generator.</returns>
+    public override string ToString() => $"{nameof(ReportSubmitted)} by {GeneratorId}";
+}
 
 /// <summary>What a generator wants to make.</summary>
 /// <param name="SubmissionId">Its own id for it: whatever has the same id is the same, however often it comes.</param>

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using FsCheck.Xunit;
@@ -40,6 +41,24 @@ public sealed class FileInspectionTests : IDisposable
         pieces.Add(csv.AsSpan(at));
 
         pieces.DataRecords.ShouldBe(whole.DataRecords);
+    }
+
+    [Fact]
+    public async Task a_workbook_that_unpacks_to_far_more_than_its_size_is_none()
+    {
+        using var packed = new MemoryStream();
+        using (var zip = new ZipArchive(packed, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            await using var sheet = await zip.CreateEntry("xl/worksheets/sheet1.xml").OpenAsync(default);
+            var spaces = Enumerable.Repeat((byte)' ', 1 << 20).ToArray();
+            for (var i = 0; i < 200; i++)
+            {
+                await sheet.WriteAsync(spaces);
+            }
+        }
+
+        var thrown = await Should.ThrowAsync<InvalidDataException>(() => InspectAsync(packed.ToArray(), ReportFormat.Xlsx));
+        thrown.Message.ShouldContain("unpacks");
     }
 
     [Theory]

@@ -109,6 +109,36 @@ public sealed class ReportDecisionTests
     }
 
     [Fact]
+    public void a_generator_fails_a_try_once_whatever_it_calls_it()
+    {
+        var second = Fold(Requested(), Failed(Requested(), 1)[0]);
+
+        RecordGenerationHandler.DecideFailed(second, Refusal with { Code = "other" }, Generator, Options, Now).ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("no_data", "no_data")]
+    [InlineData("", "unspecified")]
+    [InlineData("No Data", "unspecified")]
+    [InlineData("x\ny", "unspecified")]
+    public void what_a_generator_calls_a_failure_is_a_word_or_left_out(string code, string expected) =>
+        RecordGenerationHandler.DecideFailed(
+                Requested(), Refusal with { Code = code, Retryable = false }, Generator, Options, Now)
+            .ShouldHaveSingleItem().ShouldBeOfType<ReportGenerationFailed>().Code.ShouldBe(expected);
+
+    [Fact]
+    public void what_a_generator_says_of_a_failure_has_an_end_and_no_control_characters()
+    {
+        var failed = RecordGenerationHandler.DecideFailed(
+                Requested(), Refusal with { Message = "a\u001b[31mb\0" + new string('c', 5000), Retryable = false },
+                Generator, Options, Now)
+            .ShouldHaveSingleItem().ShouldBeOfType<ReportGenerationFailed>();
+
+        failed.Message.Length.ShouldBeLessThanOrEqualTo(1001);
+        failed.Message.Any(char.IsControl).ShouldBeFalse();
+    }
+
+    [Fact]
     public void a_failure_that_stays_fails_the_report_at_once() =>
         RecordGenerationHandler.DecideFailed(Requested(), Refusal with { Retryable = false }, Generator, Options, Now)
             .ShouldHaveSingleItem().ShouldBeOfType<ReportGenerationFailed>().Retryable.ShouldBeFalse();

@@ -47,6 +47,29 @@ public sealed class ReportFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task what_is_removed_below_a_prefix_is_all_but_the_kept_file_and_what_is_being_written()
+    {
+        var files = new ReportFiles(_root);
+        foreach (var name in new[] { "m/r/1/old.csv", "m/r/2/kept.csv", "m/r/2/other.csv", "m/s/1/another.csv" })
+        {
+            await using var file = files.Create(StorageKey.Parse(name));
+            await file.CommitAsync(default);
+        }
+
+        await using (files.Create(StorageKey.Parse("m/r/2/new.csv")))
+        {
+            files.RemoveBelow("m/r/", "m/r/2/kept.csv").ShouldBeFalse();
+            Directory.GetFiles(Path.Combine(_root, "m/r"), "*.partial", SearchOption.AllDirectories).Length.ShouldBe(1);
+        }
+
+        files.RemoveBelow("m/r/", "m/r/2/kept.csv").ShouldBeTrue();
+        Directory.GetFiles(_root, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_root, f))
+            .ShouldBe(["m/r/2/kept.csv", "m/s/1/another.csv"], ignoreOrder: true);
+        files.RemoveBelow("m/r/", null).ShouldBeTrue();
+        Directory.Exists(Path.Combine(_root, "m/r")).ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task a_committed_file_is_read_at_any_offset()
     {
         var files = new ReportFiles(_root);

@@ -29,7 +29,15 @@ namespace Internal.Generated.WolverineHandlers
             Wolverine.Runtime.WolverineTracing.MessageActivity(context.Envelope)?.SetTag("handler.type", "Reports.Lifecycle.RemoveLeftoversHandler");
             
             // The actual message execution
-            await Reports.Lifecycle.RemoveLeftoversHandler.Handle(removeLeftovers, ((Marten.IQuerySession)documentSession), _reportFiles, cancellation).ConfigureAwait(false);
+            await Reports.Lifecycle.RemoveLeftoversHandler.Handle(removeLeftovers, ((Marten.IQuerySession)documentSession), context, _reportFiles, cancellation).ConfigureAwait(false);
+
+            
+            // Save all pending changes to this Marten session
+            await documentSession.SaveChangesAsync(cancellation).ConfigureAwait(false);
+
+            
+            // Have to flush outgoing messages just in case Marten did nothing because of https://github.com/JasperFx/wolverine/issues/536
+            await context.FlushOutgoingMessagesAsync().ConfigureAwait(false);
         }
     }
 
