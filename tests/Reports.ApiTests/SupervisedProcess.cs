@@ -8,6 +8,7 @@ internal sealed class SupervisedProcess(string name, Func<ProcessStartInfo> star
     private const int MostLines = 20;
 
     private readonly Queue<string> _said = new();
+    private readonly Lock _starting = new();
     private Process? _process;
 
     public string Name => name;
@@ -28,35 +29,37 @@ internal sealed class SupervisedProcess(string name, Func<ProcessStartInfo> star
 
     public void Start()
     {
-        _process?.Dispose();
-        var info = start();
-        info.RedirectStandardOutput = info.RedirectStandardError = true;
-        _process = Process.Start(info)!;
-        _process.OutputDataReceived += (_, e) => Note(e.Data);
-        _process.ErrorDataReceived += (_, e) => Note(e.Data);
-        _process.BeginOutputReadLine();
-        _process.BeginErrorReadLine();
+        lock (_starting)
+        {
+            StartAnew();
+        }
     }
 
     /// <summary>kill -9, then a new start. One that has ended by itself is started too.</summary>
     public void KillAndStart()
     {
-        if (!_process!.HasExited)
+        lock (_starting)
         {
-            _process.Kill();
-            Kills++;
-        }
+            if (!_process!.HasExited)
+            {
+                _process.Kill();
+                Kills++;
+            }
 
-        _process.WaitForExit();
-        Start();
+            _process.WaitForExit();
+            StartAnew();
+        }
     }
 
     /// <summary>Starts it again if it has ended by itself.</summary>
     public void Revive()
     {
-        if (_process!.HasExited)
+        lock (_starting)
         {
-            Start();
+            if (_process!.HasExited)
+            {
+                StartAnew();
+            }
         }
     }
 
@@ -69,6 +72,18 @@ internal sealed class SupervisedProcess(string name, Func<ProcessStartInfo> star
         }
 
         _process?.Dispose();
+    }
+
+    private void StartAnew()
+    {
+        _process?.Dispose();
+        var info = start();
+        info.RedirectStandardOutput = info.RedirectStandardError = true;
+        _process = Process.Start(info)!;
+        _process.OutputDataReceived += (_, e) => Note(e.Data);
+        _process.ErrorDataReceived += (_, e) => Note(e.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
     }
 
     private void Note(string? line)

@@ -45,9 +45,39 @@ public sealed class MessageHistoryProperties
         return true.ToProperty();
     }
 
+    [Property(MaxTest = 2_000)]
+    public Property whatever_contradicts_itself_or_times_out_ends_once(int seed)
+    {
+        var random = new Random(seed);
+        var messages = new List<object> { Requested };
+        for (var attempt = 1; attempt <= Options.Attempts + 1; attempt++)
+        {
+            messages.AddRange(
+            [
+                new GenerationStarted(Id, attempt, "g", "gen/1"), Completion(attempt), Failure(attempt, isRetryable: true),
+                Failure(attempt, isRetryable: false), new ExpireAttempt(Id, attempt),
+            ]);
+        }
+
+        messages.RemoveAll(_ => random.Next(3) == 0);
+        messages.Add(Requested);
+        messages.AddRange(Enumerable.Repeat<object>(new CancelReport.Command(Id), random.Next(2)));
+
+        var (report, events, _) = Deliver(Shuffle(messages, random), isWhole: random.Next(2) == 0);
+
+        events.Count(e => e is ReportFinished or ReportGenerationFailed or ReportCancelled).ShouldBeLessThanOrEqualTo(1);
+        events.OfType<ReportGenerated>().Count().ShouldBeLessThanOrEqualTo(1);
+        events.OfType<GenerationAttemptFailed>().Select(e => e.Attempt).ShouldBeUnique();
+        events.OfType<LateResultIgnored>().Select(e => (e.Attempt, e.Answer)).ShouldBeUnique();
+        (report.Status is ReportStatus.Finished).ShouldBe(events.Any(e => e is ReportFinished));
+        (report.Status is ReportStatus.Cancelled).ShouldBe(events.Any(e => e is ReportCancelled));
+        return true.ToProperty();
+    }
+
     // Each try has one outcome: all but the last fail and may be tried again.
     private static IEnumerable<object> History(int tries, bool isFinished)
     {
+        yield return Requested;
         for (var attempt = 1; attempt <= tries; attempt++)
         {
             yield return new GenerationStarted(Id, attempt, "g", "gen/1");
@@ -73,7 +103,7 @@ public sealed class MessageHistoryProperties
     // What is too early comes again later, as the retry policy has it.
     private static (Report Report, List<object> Events, int Undelivered) Deliver(List<object> messages, bool isWhole)
     {
-        var report = Report.Fold(null, Requested)!;
+        Report? report = null;
         var (events, waiting) = (new List<object>(), messages);
         for (var turn = 0; turn < 20 && waiting.Count > 0; turn++)
         {
@@ -89,7 +119,7 @@ public sealed class MessageHistoryProperties
                     early.Add(message);
                 }
 
-                if (report.Status == ReportStatus.Generated)
+                if (report is { Status: ReportStatus.Generated })
                 {
                     var facts = new FileFacts(isWhole ? 10 : 11, new string('a', 64), new BlockDigests(262144, [1]), 2);
                     Take(ReportVerifier.Decide(report, facts, TimeSpan.FromDays(1), Now));
@@ -99,24 +129,34 @@ public sealed class MessageHistoryProperties
             waiting = early;
         }
 
-        return (report, events, waiting.Count);
+        return (report!, events, waiting.Count);
 
         void Take(IReadOnlyList<object> decided)
         {
             events.AddRange(decided);
-            report = decided.Aggregate(report, (r, e) => Report.Fold(r, e)!);
+            report = decided.Aggregate(report, Report.Fold);
         }
     }
 
-    private static IReadOnlyList<object> Decide(Report report, object message)
+    private static IReadOnlyList<object> Decide(Report? report, object message)
     {
+        if (message is ReportRequested)
+        {
+            return report is null ? [message] : [];
+        }
+
+        // As the handlers do where the stream is not there yet; a cancellation finds nothing then.
         var by = new Actor(ActorKind.Generator, "gen/1");
+        var known = report ?? throw new ReportNotYetKnownException(Id);
         return message switch
         {
-            GenerationStarted m => RecordGenerationHandler.DecideStarted(report, m.Attempt, by, Now),
-            GenerationFailed m => RecordGenerationHandler.DecideFailed(report, m, by, Options, Now),
+            GenerationStarted m => RecordGenerationHandler.DecideStarted(known, m.Attempt, by, Now),
+            GenerationFailed m => RecordGenerationHandler.DecideFailed(known, m, by, Options, Now),
             GenerationCompleted m => RecordGenerationHandler.DecideCompleted(
-                report, m, StorageKey.Parse($"m/r/{m.Attempt}/{m.FileName}"), by, Now),
+                known, m, StorageKey.Parse($"m/r/{m.Attempt}/{m.FileName}"), by, Now),
+            ExpireAttempt m => ExpireAttemptHandler.Decide(known, m.Attempt, Options, Now),
+            CancelReport.Command when known.Status is ReportStatus.Finished or ReportStatus.Failed => [],
+            CancelReport.Command => CancelReport.Decide(known, null, Actor.Operator, Now),
             _ => throw new InvalidOperationException($"{message} is no message of a generator."),
         };
     }
