@@ -126,7 +126,7 @@ class Heartbeats(threading.Thread):
 
     def __init__(self, road, answer, seconds):
         super().__init__(daemon=True)
-        self.road, self.answer, self.pause = road, answer, max(seconds / 3, 0.2)
+        self.road, self.answer, self.pause = road, answer, max(min(seconds / 3, 20), 0.2)
         self.records, self.over = 0, threading.Event()
 
     def __enter__(self):
@@ -243,23 +243,20 @@ def generate(road, order, arguments):
     return f"{records} records, {stored['file_size']} bytes"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--postgres", metavar="URL", default=os.environ.get("REPORTS_GENERATOR_DATABASE_URL"),
-                        help="orders and answers through PostgreSQL; by default $REPORTS_GENERATOR_DATABASE_URL")
-    parser.add_argument("--rabbitmq", metavar="URL", help="orders and answers through RabbitMQ")
-    parser.add_argument("--url", default=os.environ.get("REPORTS_URL", "http://127.0.0.1:8080"),
-                        help="the service's address, where an order names none; by default $REPORTS_URL")
-    parser.add_argument("--transactions", metavar="FILE", help="a CSV file of transactions, as `import` takes it")
-    parser.add_argument("--lease", default="5 minutes", help="how long an order is this generator's alone (PostgreSQL)")
-    parser.add_argument("--most", type=int, default=0, help="stop after so many orders")
-    arguments = parser.parse_args()
-    if not (arguments.rabbitmq or arguments.postgres):
-        parser.error("one of --postgres and --rabbitmq is needed")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+def check(path):
+    """A wrong file is told of at once, and not by an order that nobody can meet."""
+    if path is not None:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            missing = {"transaction_id", "merchant_id", "occurred_at", "currency", "gross_amount", "fee_amount"} \
+                - set(next(csv.reader(file), []))
+        if missing:
+            sys.exit(f"{path} is no file of transactions: it has no column {', '.join(sorted(missing))}.")
+
+
+def serve(arguments, done):
+    """Takes orders until the connection breaks, or until there were as many as were wanted."""
     road = RabbitMq(arguments.rabbitmq) if arguments.rabbitmq else Postgres(arguments.postgres, arguments.lease)
     print(f"{NAME} waits for orders.", flush=True)
-    done = 0
     for item in road.orders():
         if item is None:
             time.sleep(0.5)
@@ -268,9 +265,41 @@ def main():
         outcome = generate(road, order, arguments)
         acknowledge()
         print(f"{order['report_id']}, attempt {order['attempt']}: {outcome}", flush=True)
-        done += 1
-        if done == arguments.most:
+        done.append(order["report_id"])
+        if len(done) == arguments.most:
             return
+
+
+def broken(e):
+    """Whether it is the connection to the database or to the broker that has ended."""
+    return type(e).__module__.split(".")[0] in ("psycopg2", "pika") or isinstance(e, OSError)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--postgres", metavar="URL", default=os.environ.get("REPORTS_GENERATOR_DATABASE_URL"),
+                        help="orders and answers through PostgreSQL; by default $REPORTS_GENERATOR_DATABASE_URL")
+    parser.add_argument("--rabbitmq", metavar="URL", help="orders and answers through RabbitMQ")
+    parser.add_argument("--url", default=os.environ.get("REPORTS_URL", "http://127.0.0.1:8080"),
+                        help="the service's address, where an order names none; by default $REPORTS_URL")
+    parser.add_argument("--transactions", metavar="FILE", help="a CSV file of transactions, as `import` takes it")
+    parser.add_argument("--lease", default="1 minute",
+                        help="how long an order is this generator's alone; heartbeats prolong it (PostgreSQL)")
+    parser.add_argument("--most", type=int, default=0, help="stop after so many orders")
+    arguments = parser.parse_args()
+    if not (arguments.rabbitmq or arguments.postgres):
+        parser.error("one of --postgres and --rabbitmq is needed")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    check(arguments.transactions)
+    done = []
+    while True:
+        try:
+            return serve(arguments, done)
+        except Exception as e:
+            if not broken(e):
+                raise
+            print(f"The connection broke ({type(e).__name__}); trying again.", file=sys.stderr, flush=True)
+            time.sleep(2)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ public static class RequestReport
                 .OverridePropertyName("period_end");
         }
 
-        private const string UnusualDay = "must be a day from the year 2000 on";
+        private const string UnusualDay = "must be a day from the year 2000 to 9000";
 
         private static bool IsUsual(DateOnly day) => day.Year is >= 2000 and <= 9000;
 

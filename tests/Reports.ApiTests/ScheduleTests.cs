@@ -244,6 +244,23 @@ public sealed class ScheduleTests(ReportsApp app)
     }
 
     [Fact]
+    public async Task the_tag_of_a_schedule_changes_when_it_has_come_further()
+    {
+        var merchant = await app.MerchantAsync();
+        var today = new DateTimeOffset(DateTimeOffset.UtcNow.Date, TimeSpan.Zero);
+        var schedule = await GivenAsync(merchant, id => [Created(id, merchant, today.AddDays(-1).AddHours(8))]);
+        await AskedAsync(schedule, today);
+        using var client = merchant.Client();
+
+        using var shown = await SendAsync(client, HttpMethod.Get, $"{Path}{schedule}/", ifNoneMatch: "\"1\"");
+
+        (shown.StatusCode, Tag(shown)).ShouldBe((HttpStatusCode.OK, $"\"1-{today.ToUnixTimeSeconds()}\""));
+        using var changed = await SendAsync(
+            client, HttpMethod.Put, $"{Path}{schedule}/", """{"interval": "monthly"}""", ifMatch: Tag(shown));
+        Tag(changed).ShouldBe($"\"2-{today.ToUnixTimeSeconds()}\"");
+    }
+
+    [Fact]
     public async Task a_schedule_whose_progress_was_lost_asks_for_nothing_twice()
     {
         var merchant = await app.MerchantAsync();

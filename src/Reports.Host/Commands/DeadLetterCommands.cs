@@ -39,7 +39,7 @@ internal static partial class DeadLetterCommands
         var command = new Command("list", "List dead letters, the newest first") { limit, type };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(limit) is < 1 or > 10_000)
+            if (result.GetResult(limit) is { Tokens.Count: > 0 } given && given.GetValueOrDefault<int>() is < 1 or > 10_000)
             {
                 result.AddError("--limit must be from 1 to 10000.");
             }
@@ -212,6 +212,15 @@ internal static partial class DeadLetterCommands
     private static Argument<Guid[]> Ids() => new("ids")
     {
         Description = "The dead letters' ids, as `dead-letters list` shows them",
+        CustomParser = result =>
+        {
+            foreach (var token in result.Tokens.Where(t => !Guid.TryParse(t.Value, out _)))
+            {
+                result.AddError($"'{token.Value}' is not the id of a dead letter.");
+            }
+
+            return [.. result.Tokens.Select(t => Guid.TryParse(t.Value, out var id) ? id : Guid.Empty)];
+        },
     };
 
     private static Option<string?> Type() => new("--type")

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using MediatR;
 using Npgsql;
 using Reports.BuildingBlocks;
+using Wolverine.Transports;
 
 namespace Reports.Host.Commands;
 
@@ -57,7 +58,8 @@ internal static class Instance
 
     // A failure of the surroundings' needs no stack trace.
     private static bool IsExpected(Exception e) =>
-        e is SettingException or ProblemException or NpgsqlException or IOException or UnauthorizedAccessException;
+        e is SettingException or ProblemException or NpgsqlException or IOException or UnauthorizedAccessException
+            or BrokerInitializationException;
 
     private static string Sentence(Exception e) => e switch
     {
@@ -65,6 +67,8 @@ internal static class Instance
         PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName } =>
             "The schema of the database is missing or older than this program: `schema apply` brings it up to date.",
         NpgsqlException => $"The database does not answer: {e.Message}",
+        BrokerInitializationException => "RabbitMQ does not answer where the setting Reports:Generators:RabbitMq "
+            + "(REPORTS__GENERATORS__RABBITMQ in the environment) says, or refuses the service: see the log above.",
         _ => e.Message,
     };
 

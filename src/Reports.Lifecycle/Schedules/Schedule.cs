@@ -66,8 +66,12 @@ internal sealed record Schedule(
 /// <param name="LastEnd">The end of the last period that it has asked a report for.</param>
 internal sealed record StoredSchedule(Schedule Schedule, int Version, DateTimeOffset? LastEnd)
 {
-    /// <summary>The tag of this version.</summary>
-    public string ETag => string.Create(CultureInfo.InvariantCulture, $"\"{Version}\"");
+    /// <summary>
+    /// The tag of what is shown: of the version, and of how far the schedule has come (RFC 9110 section 8.8.1).
+    /// </summary>
+    public string ETag => LastEnd is { } end
+        ? string.Create(CultureInfo.InvariantCulture, $"\"{Version}-{end.ToUnixTimeSeconds()}\"")
+        : string.Create(CultureInfo.InvariantCulture, $"\"{Version}\"");
 
     /// <summary>The end of the last period asked for, when nothing has happened since that counts from anew.</summary>
     private DateTimeOffset? LastOfRow => LastEnd >= Schedule.Since ? LastEnd : null;

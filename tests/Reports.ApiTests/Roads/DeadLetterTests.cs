@@ -24,6 +24,22 @@ public sealed class DeadLetterTests(ReportsApp app)
     private static readonly DateTimeOffset Start = new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero);
 
     [Fact]
+    public async Task the_list_needs_no_limit_and_an_id_that_is_none_is_named()
+    {
+        var (code, output, error) = await RunAsync("list");
+        code.ShouldBe(0, error + output);
+
+        foreach (var limit in new[] { "0", "10001" })
+        {
+            (await RunAsync("list", "--limit", limit)).Error.ShouldContain("--limit must be from 1 to 10000.");
+        }
+
+        (code, _, error) = await RunAsync("discard", "abc");
+        code.ShouldBe(1);
+        error.ShouldContain("'abc' is not the id of a dead letter.");
+    }
+
+    [Fact]
     public async Task a_message_that_died_before_its_report_was_there_is_replayed_and_handled()
     {
         var merchant = await app.MerchantAsync();
