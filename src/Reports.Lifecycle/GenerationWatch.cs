@@ -1,4 +1,3 @@
-using System.Globalization;
 using Marten;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -55,23 +54,24 @@ internal static class GenerationWatch
             now.ToUniversalTime(), now.ToUniversalTime(), deadline.ToUniversalTime(), report, attempt);
 
     /// <summary>The file is there: from here on it is waited for its verification.</summary>
-    public static void Verify(IDocumentOperations session, Guid report, DateTimeOffset deadline) =>
-        Move(session, report, "attempt = attempt", deadline);
-
-    /// <summary>Another try is to be ordered, and begun, until then.</summary>
-    public static void Next(IDocumentOperations session, Guid report, int attempt, DateTimeOffset deadline) => Move(
-        session,
-        report,
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"attempt = {attempt}, started_at = null, heard_at = null, records = null, expected_records = null"),
-        deadline);
-
-    private static void Move(IDocumentOperations session, Guid report, string changes, DateTimeOffset deadline)
+    public static void Verify(IDocumentOperations session, Guid report, DateTimeOffset deadline)
     {
         session.QueueSqlCommand(
-            $"update reports.generation_watch set {changes}, deadline = ?, claimed_until = null where report_id = ?",
+            "update reports.generation_watch set deadline = ?, claimed_until = null where report_id = ?",
             deadline.ToUniversalTime(), report);
+        OrderTable.Remove(session, report);
+    }
+
+    /// <summary>Another try is to be ordered, and begun, until then.</summary>
+    public static void Next(IDocumentOperations session, Guid report, int attempt, DateTimeOffset deadline)
+    {
+        session.QueueSqlCommand(
+            """
+            update reports.generation_watch set attempt = ?, deadline = ?, started_at = null, heard_at = null,
+                records = null, expected_records = null, claimed_until = null
+            where report_id = ?
+            """,
+            attempt, deadline.ToUniversalTime(), report);
         OrderTable.Remove(session, report);
     }
 

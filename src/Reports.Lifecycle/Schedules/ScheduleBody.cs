@@ -177,11 +177,7 @@ internal static class ScheduleBody
                 .OverridePropertyName("time_zone");
             RuleFor(d => d.Prefix).Must(FileNamePrefix.IsUsable).WithMessage(FileNamePrefix.Message)
                 .OverridePropertyName("file_name_prefix");
-            RuleFor(d => d.Columns)
-                .Must(columns => columns is null || (columns.Count > 0 && columns.All(ReportColumnNames.All.Contains)))
-                .WithMessage("must name columns that a report can have, at least one")
-                .Must(columns => columns is null || columns.Distinct(StringComparer.Ordinal).Count() == columns.Count)
-                .WithMessage("must name each column once")
+            RuleFor(d => d.Columns).Must(ColumnChoice.IsUsable).WithMessage(ColumnChoice.Message)
                 .OverridePropertyName("columns");
             RuleFor(d => d.Status).Must(status => status != ScheduleStatus.Deleted)
                 .WithMessage(StatusMessage).OverridePropertyName("status");
