@@ -4,6 +4,7 @@ using JasperFx.MultiTenancy;
 using Marten;
 using Npgsql;
 using Reports.Access;
+using Reports.Audit;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Delivery;
@@ -101,6 +102,7 @@ internal static class EventStore
         AccessModule.Configure(options);
         LifecycleModule.Configure(options);
         DeliveryModule.Configure(options);
+        AuditModule.Configure(options);
     }
 }
 

@@ -2,6 +2,7 @@ using Carter;
 using JasperFx;
 using MediatR;
 using Reports.Access;
+using Reports.Audit;
 using Reports.BuildingBlocks;
 using Reports.Delivery;
 using Reports.Generator;
@@ -43,10 +44,12 @@ internal static class ReportsHost
                 SlowestBytesPerSecond = connections.MinimumDataRate,
                 SlowGrace = connections.GracePeriod,
             });
+        AuditModule.AddAudit(services, new AuditOptions());
         services.AddReferenceGenerator(settings.Database);
         services.AddRoads(settings.Roads);
 
-        services.AddCarter(configurator: carter => carter.WithModule<DeliveryModule>().WithModule<LifecycleModule>());
+        services.AddCarter(configurator: carter =>
+            carter.WithModule<DeliveryModule>().WithModule<LifecycleModule>().WithModule<AuditModule>());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.ShutdownTimeout);
         services.AddExceptionHandler<ProblemHandling>();
         services.AddProblemDetails();

@@ -1,10 +1,12 @@
 using System.Reflection;
 using MediatR;
 using Reports.Access;
+using Reports.Audit;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Delivery;
 using Reports.Generator;
+using Reports.Ledger;
 using Reports.Lifecycle;
 using Reports.Storage;
 using Shouldly;
@@ -19,17 +21,25 @@ public sealed class ArchitectureTests
     private static readonly Assembly Storage = typeof(ReportFiles).Assembly;
     private static readonly Assembly BuildingBlocks = typeof(KeyRing).Assembly;
     private static readonly Assembly Generator = typeof(GeneratorModule).Assembly;
+    private static readonly Assembly Ledger = typeof(MerkleHash).Assembly;
     private static readonly Assembly[] Modules =
-        [typeof(AccessModule).Assembly, typeof(LifecycleModule).Assembly, typeof(DeliveryModule).Assembly];
+    [
+        typeof(AccessModule).Assembly, typeof(LifecycleModule).Assembly, typeof(DeliveryModule).Assembly,
+        typeof(AuditModule).Assembly,
+    ];
 
     [Fact]
     public void a_module_references_contracts_building_blocks_and_storage_only()
     {
         string[] allowed = ["Reports.Contracts", "Reports.BuildingBlocks", "Reports.Storage"];
 
-        Modules.SelectMany(m => Rules.References(Name(m), References(m), allowed)).ShouldBeEmpty();
+        Modules.SelectMany(m => Rules.References(Name(m), References(m), [.. Allowed(m, allowed)])).ShouldBeEmpty();
         Rules.References("Violation", ["Reports.Access"], allowed).ShouldNotBeEmpty();
     }
+
+    // The audit alone knows how the ledger is made up.
+    private static IEnumerable<string> Allowed(Assembly module, IEnumerable<string> allowed) =>
+        Name(module) == "Reports.Audit" ? allowed.Append("Reports.Ledger") : allowed;
 
     [Fact]
     public void the_generator_knows_what_any_outsider_knows()
@@ -40,8 +50,9 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
-    public void contracts_and_storage_need_the_base_library_only()
+    public void contracts_storage_and_ledger_need_the_base_library_only()
     {
+        Rules.Frameworks(Name(Ledger), References(Ledger)).ShouldBeEmpty();
         Rules.Frameworks(Name(Contracts), References(Contracts)).ShouldBeEmpty();
         Rules.Frameworks(Name(Storage), References(Storage)).ShouldBeEmpty();
         Rules.Frameworks("Violation", ["Wolverine"]).ShouldNotBeEmpty();
@@ -74,7 +85,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void classes_are_sealed()
     {
-        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator)
+        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator).Append(Ledger)
             .SelectMany(a => Rules.OpenClasses(a.GetTypes())).ShouldBeEmpty();
         Rules.OpenClasses([typeof(Violations.Inheritable)]).ShouldNotBeEmpty();
     }
@@ -82,7 +93,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void names_say_what_a_type_is()
     {
-        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator)
+        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator).Append(Ledger)
             .SelectMany(a => Rules.VagueNames(a.GetTypes())).ShouldBeEmpty();
         Rules.VagueNames([typeof(Violations.ReportManager)]).ShouldNotBeEmpty();
     }

@@ -76,6 +76,15 @@ internal static class EventExamples
         ["download.failed.v1"] = new ReportDownloadFailed(
             Attempt, null, DownloadFailure.Refused, 404, "not_found", 0, 3, Actor.Anonymous, At),
         ["integrity.failed.v1"] = new IntegrityFailed(Node, Report, Attempt, "altered", 262144, Actor.Service, At),
+        ["audit.read.v1"] = new AuditRead(
+            Attempt, AuditSurface.Events, merchant, "type=report.finished.v1", 200, null, Digest, "0HN:1", Key, At),
+        ["audit.outage-recorded.v1"] = new AuditOutageRecorded(
+            Attempt, Node, AuditPart.EventStore, "The database does not answer.", At, At.AddSeconds(30), 3, Actor.Service, At),
+        ["audit.clock-skew-detected.v1"] = new ClockSkewDetected(Attempt, Node, -7_500, Actor.Service, At),
+        ["audit.restored-from-backup.v1"] = new RestoredFromBackup(
+            Attempt, 1_000, Digest, 900, "incident 2026-42", Actor.Operator, At),
+        ["audit.subject-erased.v1"] = new SubjectErased(
+            Attempt, ErasedSubject.User, [User.ToString()], 1, "request 2026-7", Actor.Operator, At),
         ["merchant.registered.v1"] = new MerchantRegistered(merchant, "متجر العطور", "Asia/Kuwait", 365, Actor.Operator, At),
         ["merchant.changed.v1"] = new MerchantChanged(
             merchant, "متجر العطور", "Asia/Riyadh", 730, new MerchantQuotas(null, 100), Actor.Operator, At),

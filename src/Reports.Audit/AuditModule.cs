@@ -1,0 +1,37 @@
+using Carter;
+using Marten;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+[assembly: JasperFx.JasperFxAssembly]
+
+namespace Reports.Audit;
+
+/// <summary>The settings of the audit.</summary>
+public sealed record AuditOptions
+{
+    /// <summary>How many requests to the audit surface a principal may send in an hour.</summary>
+    public int ReadsPerHour { get; init; } = 1000;
+}
+
+/// <summary>The audit: replay, ledger, proofs.</summary>
+public sealed class AuditModule : ICarterModule
+{
+    /// <summary>Adds what the module needs.</summary>
+    /// <param name="services">The services of the host.</param>
+    /// <param name="options">The settings.</param>
+    /// <returns>The same services.</returns>
+    public static IServiceCollection AddAudit(IServiceCollection services, AuditOptions options) =>
+        services.AddSingleton(options);
+
+    /// <summary>Adds the module's tables to the event store.</summary>
+    /// <param name="options">The options of the store.</param>
+    public static void Configure(StoreOptions options)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void AddRoutes(IEndpointRouteBuilder app)
+    {
+    }
+}

@@ -1,0 +1,3 @@
+using System.CommandLine;
+
+return await new RootCommand("Reports: client commands for merchants and auditors.").Parse(args).InvokeAsync();
