@@ -2,6 +2,7 @@ using Carter;
 using Marten;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 [assembly: JasperFx.JasperFxAssembly]
 
@@ -10,8 +11,17 @@ namespace Reports.Audit;
 /// <summary>The settings of the audit.</summary>
 public sealed record AuditOptions
 {
+    /// <summary>The connection string of the sealer's login, complete with timeouts and name.</summary>
+    public required string SealerDatabase { get; init; }
+
+    /// <summary>The connection string of the login that reads for auditors, complete with timeouts and name.</summary>
+    public required string AuditorDatabase { get; init; }
+
     /// <summary>How many requests to the audit surface a principal may send in an hour.</summary>
     public int ReadsPerHour { get; init; } = 1000;
+
+    /// <inheritdoc/>
+    public override string ToString() => nameof(AuditOptions);
 }
 
 /// <summary>The audit: replay, ledger, proofs.</summary>
@@ -22,7 +32,11 @@ public sealed class AuditModule : ICarterModule
     /// <param name="options">The settings.</param>
     /// <returns>The same services.</returns>
     public static IServiceCollection AddAudit(IServiceCollection services, AuditOptions options) =>
-        services.AddSingleton(options);
+        services.AddSingleton(options)
+            .AddSingleton(s => new SealerDatabase(
+                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().SealerDatabase)))
+            .AddSingleton(s => new AuditorDatabase(
+                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)));
 
     /// <summary>Adds the module's tables to the event store.</summary>
     /// <param name="options">The options of the store.</param>

@@ -25,7 +25,8 @@ internal static class EventStore
 
     public static void AddEventStore(this IServiceCollection services, Settings settings)
     {
-        services.AddSingleton(_ => DataSource(settings.Database));
+        var longest = settings.IsMigrating ? (int)LongestSchemaChange.TotalSeconds : default(int?);
+        services.AddSingleton(_ => NpgsqlDataSource.Create(Connection(settings.Database, "reports", longest)));
         services.AddMarten(options => Configure(options, settings))
             .UseNpgsqlDataSource()
             .IntegrateWithWolverine(wolverine =>
@@ -45,21 +46,16 @@ internal static class EventStore
         services.AddScoped<IMartenOutbox, TenantOutbox>();
     }
 
-    /// <summary>
-    /// Lets commands take as long as changes of the schema may, for a program that does nothing else.
-    /// </summary>
-    public static void AllowSchemaChanges(this IServiceCollection services) => services.AddSingleton(s =>
-        DataSource(s.GetRequiredService<Settings>().Database, (int)LongestSchemaChange.TotalSeconds));
-
-    private static NpgsqlDataSource DataSource(string connectionString, int? commandTimeout = null)
+    /// <summary>A connection string with a name in the database's lists and an end to every wait.</summary>
+    public static string Connection(string connectionString, string name, int? commandTimeout = null)
     {
         var given = new NpgsqlConnectionStringBuilder(connectionString);
-        var builder = new NpgsqlDataSourceBuilder(connectionString);
-        builder.ConnectionStringBuilder.ApplicationName = given.ApplicationName ?? "reports";
-        builder.ConnectionStringBuilder.Timeout = Capped(given.Timeout, 5);
-        builder.ConnectionStringBuilder.CommandTimeout =
-            commandTimeout ?? Capped(given.CommandTimeout, LongestCommand);
-        return builder.Build();
+        return new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = given.ApplicationName ?? name,
+            Timeout = Capped(given.Timeout, 5),
+            CommandTimeout = commandTimeout ?? Capped(given.CommandTimeout, LongestCommand),
+        }.ConnectionString;
     }
 
     // Zero means no end to Npgsql.
@@ -69,7 +65,7 @@ internal static class EventStore
     {
         options.DatabaseSchemaName = "reports";
         options.Events.DatabaseSchemaName = "events";
-        options.AutoCreateSchemaObjects = settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
+        options.AutoCreateSchemaObjects = settings.IsMigrating ? AutoCreate.CreateOrUpdate : AutoCreate.None;
         options.UseSystemTextJsonForSerialization(configure: json => ContractJson.Apply(json));
 
         var events = options.Events;

@@ -43,7 +43,7 @@ internal static class Messaging
         }
 
         options.AutoBuildMessageStorageOnStartup =
-            settings.AppliesSchema ? AutoCreate.CreateOrUpdate : AutoCreate.None;
+            settings.IsMigrating ? AutoCreate.CreateOrUpdate : AutoCreate.None;
 
         options.Discovery.IncludeAssembly(typeof(LifecycleModule).Assembly);
 

@@ -16,10 +16,15 @@ namespace Reports.Host;
 /// <summary>Puts the modules together into one program.</summary>
 internal static class ReportsHost
 {
-    public static WebApplicationBuilder Builder(string[] args, bool compilesHandlers = false)
+    /// <param name="args">Settings beyond those of the environment.</param>
+    /// <param name="compilesHandlers">Whether the handlers' code is made and compiled at the start.</param>
+    /// <param name="isMigrating">Whether it is to change the schema, as the role that owns it, and nothing else.</param>
+    public static WebApplicationBuilder Builder(
+        string[] args, bool compilesHandlers = false, bool isMigrating = false)
     {
         var builder = WebApplication.CreateBuilder(args);
         var settings = Settings.From(builder.Configuration);
+        settings = isMigrating ? settings.ForMigrating() : settings;
         var connections = ConnectionLimits.From(builder.Configuration);
         var services = builder.Services;
         services.AddSingleton(settings);
@@ -44,7 +49,11 @@ internal static class ReportsHost
                 SlowestBytesPerSecond = connections.MinimumDataRate,
                 SlowGrace = connections.GracePeriod,
             });
-        AuditModule.AddAudit(services, new AuditOptions());
+        AuditModule.AddAudit(services, new AuditOptions
+        {
+            SealerDatabase = EventStore.Connection(settings.Logins.Sealer, "reports-sealer"),
+            AuditorDatabase = EventStore.Connection(settings.Logins.Auditor, "reports-auditor"),
+        });
         services.AddReferenceGenerator(settings.Database);
         services.AddRoads(settings.Roads);
 
@@ -94,7 +103,7 @@ internal static class ReportsHost
 
     public static async Task<int> RunFrameworkCommandAsync(string[] args)
     {
-        var builder = Builder([], compilesHandlers: true);
+        var builder = Builder([], compilesHandlers: true, isMigrating: true);
         builder.Host.ApplyJasperFxExtensions();
         await using var app = Build(builder);
         return await app.RunJasperFxCommands(args);

@@ -10,6 +10,8 @@ namespace Reports.Host;
 /// <summary>Brings every schema of the database up to date. Safe to run again, and on several nodes at once.</summary>
 internal static class Schema
 {
+    /// <param name="services">Those of a host that is built for migrating: it has the right to.</param>
+    /// <param name="cancellation">Stops the work.</param>
     public static async Task ApplyAsync(IServiceProvider services, CancellationToken cancellation)
     {
         await services.GetRequiredService<IDocumentStore>().Storage.ApplyAllConfiguredChangesToDatabaseAsync();

@@ -25,8 +25,12 @@ internal sealed record Settings(
     AccessOptions Access,
     LifecycleOptions Lifecycle,
     RoadSettings Roads,
-    string? ReadyFile)
+    string? ReadyFile,
+    DatabaseLogins Logins)
 {
+    /// <summary>Whether this program runs as the role that owns the schema, to change it.</summary>
+    public bool IsMigrating { get; init; }
+
     /// <summary>Reads the settings; what is missing or unusable is named in one sentence.</summary>
     public static Settings From(IConfiguration configuration)
     {
@@ -47,8 +51,12 @@ internal sealed record Settings(
             ReadAccess(reports.GetSection("Quotas:FailedAuthentication")),
             ReadLifecycle(reports),
             RoadSettings.From(reports),
-            reports["ReadyFile"]);
+            reports["ReadyFile"],
+            DatabaseLogins.From(reports));
     }
+
+    /// <summary>The same settings for a program that changes the schema: all that it does, it does as its owner.</summary>
+    public Settings ForMigrating() => this with { Database = Logins.Migrator, IsMigrating = true };
 
     // A record prints its members, and two of these are secrets.
     public override string ToString() => nameof(Settings);
@@ -104,7 +112,7 @@ internal sealed record Settings(
         return Convert.TryFromBase64String(text ?? "", bytes, out var length) ? bytes[..length] : null;
     }
 
-    private static string Required(IConfigurationSection section, string name) =>
+    internal static string Required(IConfigurationSection section, string name) =>
         section[name] is { Length: > 0 } value
             ? value
             : throw new SettingException($"{section.Path}:{name}", "is missing");
@@ -143,6 +151,24 @@ internal sealed record Settings(
             : throw new SettingException(
                 $"{section.Path}:{name}", "must be a whole number from 1 to 2147483647, without signs or separators");
     }
+}
+
+/// <summary>
+/// The connection strings of the roles beside the service's everyday one. Where one is not given, it is that one.
+/// </summary>
+/// <param name="Migrator">Owns the schema.</param>
+/// <param name="Sealer">Writes the ledger.</param>
+/// <param name="Auditor">Reads for auditors.</param>
+internal sealed record DatabaseLogins(string Migrator, string Sealer, string Auditor)
+{
+    public static DatabaseLogins From(IConfigurationSection reports)
+    {
+        var (everyday, section) = (Settings.Required(reports, "Database"), reports.GetSection("Databases"));
+        string Given(string name) => section[name] is { Length: > 0 } given ? given : everyday;
+        return new DatabaseLogins(Given("Migrator"), Given("Sealer"), Given("Auditor"));
+    }
+
+    public override string ToString() => nameof(DatabaseLogins);
 }
 
 /// <summary>A setting is missing or unusable.</summary>

@@ -42,7 +42,7 @@ public sealed class ReportsApp : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _database.InitializeAsync();
-        await using (var migrating = ReportsHost.Build(Builder("--Reports:Schema:ApplyOnStart=true")))
+        await using (var migrating = ReportsHost.Build(MigratingBuilder()))
         {
             await Schema.ApplyAsync(migrating.Services, CancellationToken.None);
         }
@@ -110,7 +110,12 @@ public sealed class ReportsApp : IAsyncLifetime
     private const string MasterKey = "dGVzdHMgb25seTogbm90aGluZyBpcyBzZWFsZWQgYnkgdGhpcw==";
 
     /// <summary>The host, not built yet, with the settings of the tests.</summary>
-    internal WebApplicationBuilder Builder(params string[] settings)
+    internal WebApplicationBuilder Builder(params string[] settings) => Builder(isMigrating: false, settings);
+
+    /// <summary>The host as the role that owns the schema, which changes it and rebuilds what is projected.</summary>
+    internal WebApplicationBuilder MigratingBuilder() => Builder(isMigrating: true);
+
+    private WebApplicationBuilder Builder(bool isMigrating, params string[] settings)
     {
         var builder = ReportsHost.Builder(
         [
@@ -132,7 +137,7 @@ public sealed class ReportsApp : IAsyncLifetime
             $"--contentRoot={AppContext.BaseDirectory}",
             .. Settings,
             .. settings,
-        ]);
+        ], isMigrating: isMigrating);
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(Log);
         return builder;

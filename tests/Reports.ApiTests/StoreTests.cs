@@ -107,9 +107,7 @@ public sealed class StoreTests(ReportsApp app)
     [Fact]
     public async Task a_change_of_the_schema_may_take_longer_than_a_request()
     {
-        var builder = app.Builder();
-        builder.Services.AllowSchemaChanges();
-        await using var changing = ReportsHost.Build(builder);
+        await using var changing = ReportsHost.Build(app.MigratingBuilder());
 
         CommandTimeout(changing.Services).ShouldBe(3600);
         CommandTimeout(app.Services).ShouldBe(10);

@@ -42,14 +42,14 @@ internal static class Commands
 
     private static Command SchemaApply()
     {
-        var command = new Command("apply", "Bring the schema up to date; the role in Reports:Database must own it");
+        var command = new Command("apply", "Bring the schema up to date; the role in Reports:Databases:Migrator must own it");
         command.SetAction((_, cancellation) => Instance.RunAsync(
             async services =>
             {
                 await Schema.ApplyAsync(services, cancellation);
                 Console.WriteLine("The schema is up to date.");
             },
-            appliesSchema: true));
+            isMigrating: true));
         return command;
     }
 

@@ -23,20 +23,11 @@ internal static class Instance
     ];
 
     /// <summary>Runs some work; what goes wrong is told in one sentence.</summary>
-    public static Task<int> RunAsync(Func<IServiceProvider, Task> work, bool appliesSchema = false) =>
+    public static Task<int> RunAsync(Func<IServiceProvider, Task> work, bool isMigrating = false) =>
         GuardAsync(async () =>
         {
             var builder = ReportsHost.Builder(
-            [
-                .. QuietLog,
-                "--Reports:Nodes:Mode=Balanced",
-                .. (string[])(appliesSchema ? ["--Reports:Schema:ApplyOnStart=true"] : []),
-            ]);
-            if (appliesSchema)
-            {
-                builder.Services.AllowSchemaChanges();
-            }
-
+                [.. QuietLog, "--Reports:Nodes:Mode=Balanced"], isMigrating: isMigrating);
             await using var app = ReportsHost.Build(builder);
             await work(app.Services);
         });

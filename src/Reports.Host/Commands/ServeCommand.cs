@@ -65,18 +65,20 @@ internal static class ServeCommand
         {
             // build/run names a file to be told of readiness by: then a person is watching.
             var isAttended = Environment.GetEnvironmentVariable("REPORTS__READYFILE") is { Length: > 0 };
-            await using var app = ReportsHost.Build(ReportsHost.Builder(isAttended ? Instance.QuietLog : []));
+            string[] args = isAttended ? Instance.QuietLog : [];
+            await using var app = ReportsHost.Build(ReportsHost.Builder(args));
+            if (app.Services.GetRequiredService<Settings>().AppliesSchema)
+            {
+                await using var migrating = ReportsHost.Build(ReportsHost.Builder(args, isMigrating: true));
+                await Schema.ApplyAsync(migrating.Services, cancellation);
+            }
+
             await ServeAsync(app, demoEnv, cancellation);
         });
 
     private static async Task ServeAsync(WebApplication app, string? demoEnv, CancellationToken cancellation)
     {
         var settings = app.Services.GetRequiredService<Settings>();
-        if (settings.AppliesSchema)
-        {
-            await Schema.ApplyAsync(app.Services, cancellation);
-        }
-
         try
         {
             await app.StartAsync(cancellation);
