@@ -45,6 +45,11 @@ public static class AccessModule
         // Whoever has proved nothing is told what is left of the only budget that is theirs.
         services.AddSingleton<Func<HttpContext, RateLimit>>(s => http =>
             s.GetRequiredService<FailureBudgets>().Left(http.Connection.RemoteIpAddress));
+
+        // Who is calling, asked anew: an answer that takes long ends with its caller's rights.
+        services.AddSingleton<Func<HttpContext, Task<Caller?>>>(s => async http =>
+            (await s.GetRequiredService<CredentialVerification>().VerifyAsync(
+                PresentedCredential.From(http.Request.Headers), http.Connection.RemoteIpAddress)).Caller);
         services.AddHostedService<EpochPolling>();
         services.AddScoped<AccessStreams>();
         services.AddScoped<CurrentCaller>();

@@ -2,6 +2,7 @@ using FluentValidation;
 using Marten;
 using MediatR;
 using Reports.BuildingBlocks;
+using Reports.Contracts;
 using Reports.Contracts.Events;
 
 namespace Reports.Access;

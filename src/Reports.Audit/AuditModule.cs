@@ -36,13 +36,15 @@ public sealed class AuditModule : ICarterModule
             .AddSingleton(s => new SealerDatabase(
                 NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().SealerDatabase)))
             .AddSingleton(s => new AuditorDatabase(
-                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)));
+                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)))
+            .AddSingleton<AuditQuota>()
+            .AddSingleton<AuditReads>()
+            .AddScoped<AuditReading>();
 
     /// <summary>Adds the module's tables to the event store.</summary>
     /// <param name="options">The options of the store.</param>
-    public static void Configure(StoreOptions options)
-    {
-    }
+    public static void Configure(StoreOptions options) =>
+        options.Storage.ExtendedSchemaObjects.Add(AuditQuota.Table());
 
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)

@@ -23,3 +23,13 @@ public static class Permissions
     public static string? Canonical(string permission) =>
         permission == "report.view_report" ? ViewReport : Array.Find(All, p => p == permission);
 }
+
+/// <summary>What an API key is for.</summary>
+public static class Scopes
+{
+    /// <summary>Everything of its merchant.</summary>
+    public const string Reports = "reports";
+
+    /// <summary>The audit, of its merchant or of all, and nothing else.</summary>
+    public const string AuditRead = "audit:read";
+}

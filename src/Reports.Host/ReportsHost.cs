@@ -53,6 +53,7 @@ internal static class ReportsHost
         {
             SealerDatabase = EventStore.Connection(settings.Logins.Sealer, "reports-sealer"),
             AuditorDatabase = EventStore.Connection(settings.Logins.Auditor, "reports-auditor"),
+            ReadsPerHour = settings.AuditReadsPerHour,
         });
         services.AddReferenceGenerator(settings.Database);
         services.AddRoads(settings.Roads);

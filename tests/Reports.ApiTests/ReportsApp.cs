@@ -131,6 +131,7 @@ public sealed class ReportsApp : IAsyncLifetime
             "--Reports:Retention:Interval=1.00:00:00",
             "--Reports:Quotas:RequestsPerDay=1000000",
             "--Reports:Quotas:DownloadsPerHour=100000",
+            "--Reports:Quotas:AuditReadsPerHour=100000",
 
             // The tests fail to authenticate far more often than any address may.
             .. FailureQuotas.Select(quota => $"--Reports:Quotas:FailedAuthentication:{quota}=1000000"),

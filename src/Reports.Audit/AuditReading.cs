@@ -1,0 +1,47 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Reports.BuildingBlocks;
+
+namespace Reports.Audit;
+
+/// <summary>
+/// What a request asks of the audit, and by what right. An endpoint says here what it understood, for the record.
+/// </summary>
+internal sealed class AuditReading(CurrentCaller current, Func<HttpContext, Task<Caller?>> authenticate)
+{
+    /// <summary>The right of the caller; there is none until the caller was admitted.</summary>
+    public AuditRight Right =>
+        field ??= AuditRight.Of(current.Required) ?? throw new InvalidOperationException("The caller has no right.");
+
+    /// <summary>Whose audit was asked for; none for all.</summary>
+    public Guid? Merchant { get; private set; }
+
+    /// <summary>The parameters as they were understood.</summary>
+    public string Query { get; private set; } = "";
+
+    /// <summary>Narrows what is asked for to a merchant's, or to what the caller may see without one.</summary>
+    /// <param name="merchant">The merchant that was named; none when none was.</param>
+    /// <returns>The merchant whose audit is meant; none for all.</returns>
+    /// <exception cref="ProblemException">The caller may see that of another merchant only.</exception>
+    public Guid? Narrow(Guid? merchant)
+    {
+        Merchant = merchant ?? Right.Merchant;
+        return Right.Merchant is null || Right.Merchant == Merchant
+            ? Merchant
+            : throw new ProblemException(Problem.Forbidden with { Detail = "Another merchant's audit" });
+    }
+
+    /// <summary>Notes the parameters, without those that were not given. None of them may be secret.</summary>
+    /// <param name="parameters">Names and values.</param>
+    public void Note(params IEnumerable<(string Name, object? Value)> parameters) => Query = string.Join(
+        '&',
+        parameters.Select(p => (p.Name, Text: Convert.ToString(p.Value, CultureInfo.InvariantCulture)))
+            .Where(p => p.Text is { Length: > 0 })
+            .Select(p => $"{p.Name}={p.Text}"));
+
+    /// <summary>Whether the caller would still be let in as they were; for answers that take long.</summary>
+    /// <param name="http">The request.</param>
+    /// <returns>False when the credential or the right is gone.</returns>
+    public async Task<bool> HoldsAsync(HttpContext http) =>
+        await authenticate(http) is { } caller && AuditRight.Of(caller) == Right;
+}
