@@ -46,6 +46,13 @@ public sealed class AuditModule : ICarterModule
     public static void Configure(StoreOptions options) =>
         options.Storage.ExtendedSchemaObjects.Add(AuditQuota.Table());
 
+    /// <summary>Creates the schema <c>ledger</c>; after the event store's, as its owner.</summary>
+    /// <param name="database">The connections of the role that owns the schema.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <returns>A task that ends when it is done.</returns>
+    public static Task ApplySchemaAsync(NpgsqlDataSource database, CancellationToken cancellation) =>
+        LedgerSchema.ApplyAsync(database, cancellation);
+
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)
     {

@@ -1,5 +1,6 @@
 using Marten;
 using Npgsql;
+using Reports.Audit;
 using Reports.Generator;
 using Reports.Host.Roads;
 using Wolverine.Persistence.Durability;
@@ -15,6 +16,7 @@ internal static class Schema
     public static async Task ApplyAsync(IServiceProvider services, CancellationToken cancellation)
     {
         await services.GetRequiredService<IDocumentStore>().Storage.ApplyAllConfiguredChangesToDatabaseAsync();
+        await AuditModule.ApplySchemaAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
         await services.GetRequiredService<IMessageStore>().Admin.MigrateAsync();
         await PostgresQueueRoad.ApplySchemaAsync(services.GetRequiredService<IWolverineRuntime>());
         await IngressSchema.ApplyAsync(

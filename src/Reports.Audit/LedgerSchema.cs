@@ -1,0 +1,132 @@
+using Npgsql;
+
+namespace Reports.Audit;
+
+/// <summary>
+/// The schema <c>ledger</c>: the hash of each event as it was inserted, the Merkle tree over them, and its signed heads.
+/// All of it only grows.
+/// </summary>
+internal static class LedgerSchema
+{
+    private const long SchemaLock = 0x5265_706F_7274_0005;
+
+    // The bodies without quotes are parsed here and now: no search path of a later caller changes what they do.
+    // ledger.leaf says in SQL what Reports.Ledger.EventLeaf says; a test compares them.
+    private const string Functions = """
+        create schema if not exists ledger;
+        do $$ begin
+            if getdatabaseencoding() <> 'UTF8' then
+                raise exception 'the database must be in UTF8: the ledger hashes what it holds as UTF-8';
+            end if;
+        end $$;
+
+        create or replace function ledger.field(value text) returns bytea
+            language sql stable parallel safe
+            return coalesce(int4send(octet_length(value)) || convert_to(value, 'UTF8'), '\xffffffff'::bytea);
+
+        create or replace function ledger.leaf(e events.mt_events) returns bytea
+            language sql stable parallel safe
+            return sha256(
+                '\x00'::bytea || ledger.field('reports-event-v1') || ledger.field(e.seq_id::text)
+                || ledger.field(e.id::text) || ledger.field(e.stream_id::text) || ledger.field(e.version::text)
+                || ledger.field(e.type) || ledger.field(e.tenant_id)
+                || ledger.field((extract(epoch from e.timestamp) * 1000000)::bigint::text)
+                || ledger.field(e.user_name) || ledger.field(e.correlation_id) || ledger.field(e.causation_id)
+                || ledger.field(e.headers::text) || ledger.field(e.data::text));
+
+        create or replace function ledger.refuse_change() returns trigger
+        language plpgsql set search_path = pg_catalog, pg_temp as $$
+        begin
+            raise exception '% of %.% is refused: what is recorded stays as it is',
+                lower(tg_op), tg_table_schema, tg_table_name using errcode = 'insufficient_privilege';
+        end $$;
+        """;
+
+    // What was there before the trigger has its hash taken now, once: a second time, rows that somebody put in beside
+    // it would get theirs too.
+    private const string Tables = """
+        do $$ begin
+            if to_regclass('ledger.row_hashes') is null then
+                lock table events.mt_events in share row exclusive mode;
+                create table ledger.row_hashes (
+                    seq_id      bigint primary key,
+                    leaf        bytea not null,
+                    recorded_at timestamptz not null default clock_timestamp()
+                );
+                insert into ledger.row_hashes (seq_id, leaf, recorded_at)
+                    select e.seq_id, ledger.leaf(e), e.timestamp from events.mt_events e order by e.seq_id;
+            end if;
+        end $$;
+        create table if not exists ledger.leaves (
+            idx     bigint primary key check (idx >= 0),
+            seq_id  bigint not null unique,
+            leaf    bytea not null check (octet_length(leaf) = 32),
+            is_late boolean not null default false
+        );
+        create table if not exists ledger.nodes (
+            level int not null,
+            idx   bigint not null,
+            hash  bytea not null check (octet_length(hash) = 32),
+            primary key (level, idx)
+        );
+        create table if not exists ledger.checkpoints (
+            size     bigint primary key check (size > 0),
+            root     bytea not null check (octet_length(root) = 32),
+            last_seq bigint not null,
+            edge     bytea not null,
+            note     text not null,
+            made_at  timestamptz not null default clock_timestamp()
+        );
+        create table if not exists ledger.keys (
+            id         text primary key,
+            pem        text not null,
+            first_used timestamptz not null default clock_timestamp()
+        );
+        """;
+
+    private const string Triggers = """
+        create or replace function ledger.record_row() returns trigger
+        language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        begin
+            insert into ledger.row_hashes (seq_id, leaf) values (new.seq_id, ledger.leaf(new));
+            return null;
+        end $$;
+        revoke all on function ledger.record_row() from public;
+        create or replace trigger record_row after insert on events.mt_events
+            for each row execute function ledger.record_row();
+
+        do $$
+        declare place text;
+        begin
+            foreach place in array array[
+                'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',
+                'ledger.keys'] loop
+                execute format(
+                    'create or replace trigger refuse_change before update or delete on %s
+                        for each row execute function ledger.refuse_change()', place);
+            end loop;
+            foreach place in array array[
+                'events.mt_events', 'events.mt_streams', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes',
+                'ledger.checkpoints', 'ledger.keys'] loop
+                execute format(
+                    'create or replace trigger refuse_truncate before truncate on %s
+                        for each statement execute function ledger.refuse_change()', place);
+            end loop;
+
+            -- A stream's version grows with its events.
+            create or replace trigger refuse_change before delete on events.mt_streams
+                for each row execute function ledger.refuse_change();
+        end $$;
+        """;
+
+    /// <summary>Creates what is missing; harmless when nothing is. The events' tables must be there.</summary>
+    public static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var transaction = await connection.BeginTransactionAsync(cancellation);
+        await using var command = new NpgsqlCommand(
+            $"select pg_advisory_xact_lock({SchemaLock}); {Functions} {Tables} {Triggers}", connection);
+        await command.ExecuteNonQueryAsync(cancellation);
+        await transaction.CommitAsync(cancellation);
+    }
+}
