@@ -37,6 +37,10 @@ public sealed record Problem(int Status, string Code, string Message, string Err
     public static Problem InvalidParameters { get; } =
         new(400, "invalid_parameters", "Bad filters", "validation_error");
 
+    /// <summary>Nobody can be sure where the body ends (RFC 9112 section 6.3).</summary>
+    public static Problem ContradictoryLengths { get; } =
+        InvalidParameters with { Detail = "Content-Length and Transfer-Encoding contradict each other" };
+
     /// <summary>No valid credential.</summary>
     public static Problem Unauthorized { get; } =
         new(401, "unauthorized", "Invalid/missing auth", "authentication_error");
@@ -139,7 +143,7 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         // With both fields, a proxy in front may have gone by the other one (RFC 9112 section 6.3). The server has
         // given the length another name by now.
         var problem = request.Headers.TransferEncoding.Count > 0 && request.Headers.ContainsKey("X-Content-Length")
-            ? InvalidParameters with { Detail = "Content-Length and Transfer-Encoding contradict each other" }
+            ? ContradictoryLengths
             : request.ContentLength > most ? PayloadTooLarge : null;
         if (problem is not null)
         {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Carter;
 using FluentValidation;
 using JasperFx.Events.Projections;
@@ -10,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
+using Reports.Contracts.Events;
 
 [assembly: JasperFx.JasperFxAssembly]
 
@@ -96,6 +99,23 @@ public sealed class DeliveryModule : ICarterModule
     /// </summary>
     /// <param name="app">The pipeline.</param>
     public static void CountRequests(IApplicationBuilder app) => app.UseMiddleware<RequestQuotaCheck>();
+
+    /// <summary>
+    /// Makes the decision about a download again from what is recorded of it, by the rules that the request was decided
+    /// by, and compares it with the answer on record.
+    /// </summary>
+    /// <param name="attempted">The attempt.</param>
+    /// <param name="end">The event that ended it; none when there is none yet.</param>
+    /// <param name="report">
+    /// The events of the report that the attempt names with a smaller sequence than the attempt's, in their order; none
+    /// when it names none.
+    /// </param>
+    /// <returns>
+    /// A JSON object: <c>policy_version</c>, <c>is_recomputable</c>, <c>lacks</c>, <c>ruling</c>, <c>recomputed</c>,
+    /// <c>recorded</c>, <c>is_as_recorded</c>, <c>by_events</c>, <c>is_by_events</c>.
+    /// </returns>
+    public static JsonObject ExplainDownload(DownloadAttempted attempted, object? end, IEnumerable<object> report) =>
+        JsonSerializer.SerializeToNode(DownloadExplanation.Of(attempted, end, report), ContractJson.Options)!.AsObject();
 
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)

@@ -10,20 +10,23 @@ namespace Reports.Delivery;
 /// <summary>What the address of a download named, and what could be made of it.</summary>
 internal sealed record DownloadTarget(LocatorKind Kind, DownloadToken? Token, Guid? ReportId);
 
-/// <summary>What was found out about a request for a download before anything is counted or opened.</summary>
+/// <summary>What was found out about a request for a download so far.</summary>
 /// <param name="Target">What it named.</param>
 /// <param name="Report">The report, when it is there and the caller's merchant's.</param>
-/// <param name="Problem">Why the download is not given; none when it may be.</param>
-/// <param name="Selection">What of the file is asked for; none when there is a problem.</param>
-/// <param name="RequestsLeft">What is left of the caller's requests of the day; none when nobody is known.</param>
-/// <param name="At">The instant that expiries were compared with.</param>
+/// <param name="Inputs">All that the ruling is made from, and that is recorded.</param>
+/// <param name="Selection">What of the file is asked for; none when it is refused before that matters.</param>
+/// <param name="Left">What is left of the quota that was asked last.</param>
 internal sealed record DownloadDecision(
-    DownloadTarget Target,
-    StoredReport? Report,
-    Problem? Problem,
-    Selection? Selection,
-    RateLimit? RequestsLeft,
-    DateTimeOffset At);
+    DownloadTarget Target, StoredReport? Report, DownloadInputs Inputs, Selection? Selection, RateLimit? Left)
+{
+    /// <summary>Made anew from the inputs each time, as a replay makes it.</summary>
+    public DownloadRuling Ruling => DownloadPolicy.Rule(Target.Kind, Inputs);
+
+    /// <summary>What is answered; none when the download is given.</summary>
+    public Problem? Problem => Ruling is DownloadRuling.RequestsUsedUp or DownloadRuling.DownloadsUsedUp
+        ? Quotas.Exceeded(Left!)
+        : DownloadPolicy.Answer(Ruling, Inputs.IsNotFoundOnly);
+}
 
 /// <summary>Tells who asks for which report, and whether they may have it.</summary>
 internal sealed partial class DownloadDecider(
@@ -36,38 +39,6 @@ internal sealed partial class DownloadDecider(
     TimeProvider clock,
     ILogger<DownloadDecider> log)
 {
-    private const string ForeignToken = "The token was issued to another principal";
-
-    /// <summary>Whether a download is given, and if not, why not. Recomputed from the same facts at a replay.</summary>
-    internal static Problem? Decide(Caller? caller, DownloadTarget target, StoredReport? report, DateTimeOffset now)
-    {
-        if (caller is null)
-        {
-            return Problem.Unauthorized;
-        }
-
-        if (caller.Tenant is null || !caller.Has(Permissions.ViewReport))
-        {
-            return Problem.Forbidden with { Detail = "No permission assigned" };
-        }
-
-        return (target, report) switch
-        {
-            ({ Kind: LocatorKind.Malformed }, _) => Problem.InvalidParameters with
-            {
-                Detail = "token is neither a download token nor an encrypted_id",
-                Errors = new Dictionary<string, string[]> { ["token"] = ["is not a UUID or an encrypted_id"] },
-            },
-            (_, null) => Problem.NotFound,
-            ({ Token: { } token }, _) when token.PrincipalNumber != caller.PrincipalNumber =>
-                Problem.Forbidden with { Detail = ForeignToken },
-            ({ Token: { } token }, _) when token.ExpiresAt <= now =>
-                Problem.TokenExpired with { Detail = "List the report again for a new URL" },
-            (_, var found) when found.IsExpired || (found.ExpiresAt <= now && !found.IsHeld) => Problem.ContentExpired,
-            _ => null,
-        };
-    }
-
     /// <summary>
     /// Decides. It does not stop when the client hangs up, and does not throw: the attempt was made, and is recorded.
     /// </summary>
@@ -78,37 +49,77 @@ internal sealed partial class DownloadDecider(
             await http.AuthenticateAsync();
             var caller = current.Caller;
             var target = Locate(locator, caller?.Tenant);
-            var left = await CountAsync(http, caller);
+            var quota = await CountAsync(http, caller);
             var report = await FindAsync(caller, target, CancellationToken.None);
-            var now = clock.GetUtcNow();
-            var problem = Unfit(http) ?? current.Refusal
-                ?? (left is { IsAllowed: false } ? Quotas.Exceeded(left.Value.Left) : null)
-                ?? Shown(Decide(caller, target, report, now));
-            Selection? selection = problem is null
-                ? ConditionalRequest.Evaluate(http.Request.Method, http.Request.Headers, Stored(report!))
-                : null;
-            return new DownloadDecision(target, report, problem, selection, left?.Left, now);
+            var decision = new DownloadDecision(target, report, Inputs(target, caller) with
+            {
+                Unfit = Unfit(http),
+                Refusal = Refusal(current.Refusal),
+                IsPermitted = caller is null ? null : IsPermitted(caller),
+                RequestsLeft = quota?.Left.Remaining,
+                AreRequestsLeft = quota?.IsAllowed,
+                ReportExpiresAt = report?.ExpiresAt,
+                IsReportExpired = report?.IsExpired ?? false,
+                IsHeld = report?.IsHeld ?? false,
+            }, null, quota?.Left);
+            return decision.Ruling is DownloadRuling.Given ? Select(http, decision) : decision;
         }
         catch (Exception e)
         {
             // Who it is or what is meant could not be looked up; that somebody asked is recorded all the same.
             LookupFailed(log, e);
             var target = Locate(locator, current.Caller?.Tenant);
-            return new DownloadDecision(target, null, Problem.Unavailable, null, null, clock.GetUtcNow());
+            var obstacle = e is ProblemException ? DownloadObstacle.Busy : DownloadObstacle.LookUp;
+            return new DownloadDecision(
+                target, null, Inputs(target, current.Caller) with { Obstacle = obstacle }, null, null);
         }
+    }
+
+    private DownloadInputs Inputs(DownloadTarget target, Caller? caller) => new(
+        DownloadPolicy.Version,
+        target.Token?.ExpiresAt,
+        target.Token?.PrincipalNumber,
+        caller?.PrincipalNumber,
+        clock.GetUtcNow(),
+        IsNotFoundOnly: options.IsNotFoundOnly);
+
+    private static DownloadDecision Select(HttpContext http, DownloadDecision decision)
+    {
+        var report = decision.Report!;
+        var stored = new Representation(DownloadHeaders.ETag(report), report.FinishedAt, report.FileSize);
+        var selection = ConditionalRequest.Evaluate(http.Request.Method, http.Request.Headers, stored);
+        return decision with
+        {
+            Selection = selection,
+            Inputs = decision.Inputs with { Selection = selection.Kind },
+        };
     }
 
     // Whoever asks so is told so, and it is recorded like any refusal. The names of methods have one case.
-    private static Problem? Unfit(HttpContext http)
+    private static UnfitRequest? Unfit(HttpContext http)
     {
-        if (http.Request.Method is "GET" or "HEAD")
+        if (http.Request.Method is not ("GET" or "HEAD"))
         {
-            return Problem.OfBody(http);
+            http.Response.Headers.Allow = "GET, HEAD";
+            return UnfitRequest.Method;
         }
 
-        http.Response.Headers.Allow = "GET, HEAD";
-        return Problem.MethodNotAllowed;
+        return Problem.OfBody(http)?.Status switch
+        {
+            null => null,
+            StatusCodes.Status413PayloadTooLarge => UnfitRequest.Body,
+            _ => UnfitRequest.Length,
+        };
     }
+
+    private static CredentialRefusal? Refusal(Problem? refusal) => refusal?.Status switch
+    {
+        null => null,
+        StatusCodes.Status429TooManyRequests => CredentialRefusal.TooManyFailures,
+        _ => CredentialRefusal.Invalid,
+    };
+
+    private static bool IsPermitted(Caller caller) => caller.Tenant is not null && caller.Has(Permissions.ViewReport);
 
     // Who may not download is refused for that, and it costs nothing.
     private async Task<(bool IsAllowed, RateLimit Left)?> CountAsync(HttpContext http, Caller? caller)
@@ -125,14 +136,6 @@ internal sealed partial class DownloadDecider(
         RateLimits.Note(http, answer.Item2);
         return answer;
     }
-
-    // One of the published documents knows no other answer than 404 to a token that does not open the report.
-    private Problem? Shown(Problem? problem) => problem switch
-    {
-        { Code: "invalid_parameters" or "token_expired" } or { Detail: ForeignToken } when options.IsNotFoundOnly =>
-            Problem.NotFound,
-        _ => problem,
-    };
 
     private DownloadTarget Locate(string locator, Guid? merchant) => locator switch
     {
@@ -153,9 +156,6 @@ internal sealed partial class DownloadDecider(
             ({ } merchant, { ReportId: { } id }) => reports.FindAsync(merchant, id, cancellation),
             _ => Task.FromResult<StoredReport?>(null),
         };
-
-    private static Representation Stored(StoredReport report) =>
-        new(DownloadHeaders.ETag(report), report.FinishedAt, report.FileSize);
 
     [LoggerMessage(LogLevel.Error, "A download could not be decided; it is refused")]
     private static partial void LookupFailed(ILogger log, Exception cause);

@@ -78,7 +78,7 @@ internal sealed partial class DownloadLedger(
         _open[attempt.Id] = attempt.Start;
         if (Stopwatch.GetTimestamp() > LeaseEnds)
         {
-            Keep(attempt, Refused(attempt, Problem.Unavailable), cause: null, isBegun: false);
+            Keep(attempt, Unrecorded(attempt, DownloadObstacle.Lease), cause: null, isBegun: false);
             return false;
         }
 
@@ -99,7 +99,7 @@ internal sealed partial class DownloadLedger(
         catch (Exception e)
         {
             // Whatever it was: the attempt was made, so it is recorded later, and nothing is delivered.
-            Keep(attempt, Refused(attempt, Problem.Unavailable), e, isBegun: false);
+            Keep(attempt, Unrecorded(attempt, DownloadObstacle.EventStore), e, isBegun: false);
             return false;
         }
     }
@@ -240,6 +240,9 @@ internal sealed partial class DownloadLedger(
     private ReportDownloadFailed Refused(DownloadAttempt attempt, Problem problem) => new(
         attempt.Id, attempt.Attempted.ReportId, DownloadFailure.Refused, problem.Status, problem.Code, 0,
         attempt.ElapsedMs, attempt.Attempted.By, clock.GetUtcNow());
+
+    private ReportDownloadFailed Unrecorded(DownloadAttempt attempt, DownloadObstacle obstacle) =>
+        Refused(attempt, Problem.Unavailable) with { Obstacle = obstacle };
 
     private void Keep(DownloadAttempt attempt, object end, Exception? cause, bool isBegun)
     {

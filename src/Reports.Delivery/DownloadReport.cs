@@ -28,7 +28,6 @@ internal sealed partial class DownloadReport(
     TimeProvider clock,
     ILogger<DownloadReport> log)
 {
-    private const int PolicyVersion = 3;
     private const int LongestMethod = 16;
 
     private DownloadPace Pace => new(options.SlowestBytesPerSecond, options.SlowGrace);
@@ -44,16 +43,16 @@ internal sealed partial class DownloadReport(
         http.Response.Headers["Download-Id"] = attemptId.ToString("D");
         var decision = await decider.DecideAsync(http, locator);
         using var delivery = await OpenAsync(decision);
-        var (problem, quota) = await TakeAsync(http, decision, delivery, attemptId);
-        var attempt = Attempt(http, locator, attemptId, start, decision, quota);
+        (decision, var quota) = await WeighAsync(http, decision, delivery, attemptId);
+        var attempt = Attempt(http, locator, attemptId, start, decision);
         if (delivery?.Finding is { } finding)
         {
             ledger.Note(attempt, decision.Report!.Id, finding, decision.Selection!.Value.First);
         }
 
-        if (problem is not null)
+        if (decision.Problem is { } problem)
         {
-            await RefuseAsync(http, attempt, problem, decision.Report);
+            await RefuseAsync(http, attempt, problem, decision);
         }
         else if (await ledger.BeginAsync(attempt))
         {
@@ -74,17 +73,18 @@ internal sealed partial class DownloadReport(
         _ => null,
     };
 
-    private async Task<(Problem? Problem, QuotaAnswer? Quota)> TakeAsync(
+    private async Task<(DownloadDecision Decision, QuotaAnswer? Quota)> WeighAsync(
         HttpContext http, DownloadDecision decision, FileDelivery? delivery, Guid attempt)
     {
-        if (decision is not { Problem: null, Selection: { } selection, Report: { } report })
+        if (decision is not { Ruling: DownloadRuling.Given, Selection: { } selection, Report: { } report })
         {
-            return (decision.Problem, null);
+            return (decision, null);
         }
 
-        if (delivery?.Finding is not null)
+        var inputs = decision.Inputs;
+        if (delivery?.Finding is { } finding)
         {
-            return (Problem.Unavailable with { Detail = "The file is being looked into" }, null);
+            return (decision with { Inputs = inputs with { Finding = finding } }, null);
         }
 
         try
@@ -94,12 +94,13 @@ internal sealed partial class DownloadReport(
                 : await downloads.TakeAsync(
                     current.Required, report.Id, attempt, Cost(http.Request, selection, report), CancellationToken.None);
             RateLimits.Note(http, quota.Left);
-            return (quota.IsAllowed ? Refusal(selection) : Quotas.Exceeded(quota.Left), quota);
+            inputs = inputs with { AreDownloadsLeft = quota.IsAllowed, DownloadsLeft = quota.Left.Remaining };
+            return (decision with { Inputs = inputs, Left = quota.Left }, quota);
         }
         catch (Exception e)
         {
             LookupFailed(log, e);
-            return (Problem.Unavailable, null);
+            return (decision with { Inputs = inputs with { Obstacle = DownloadObstacle.Quota } }, null);
         }
     }
 
@@ -117,13 +118,6 @@ internal sealed partial class DownloadReport(
         };
     }
 
-    private static Problem? Refusal(Selection selection) => selection.Kind switch
-    {
-        DownloadSelection.PreconditionFailed => Problem.PreconditionFailed,
-        DownloadSelection.RangeNotSatisfiable => Problem.RangeNotSatisfiable,
-        _ => null,
-    };
-
     private async Task RefundAsync(Guid attempt, QuotaAnswer? quota)
     {
         if (quota is { IsCounted: true })
@@ -133,7 +127,7 @@ internal sealed partial class DownloadReport(
     }
 
     private DownloadAttempt Attempt(
-        HttpContext http, string locator, Guid id, long start, DownloadDecision decision, QuotaAnswer? quota)
+        HttpContext http, string locator, Guid id, long start, DownloadDecision decision)
     {
         var (target, caller, origin) = (decision.Target, current.Caller, origins.Of(http));
         var attempted = new DownloadAttempted(
@@ -143,21 +137,11 @@ internal sealed partial class DownloadReport(
             target.Kind,
             Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(locator))),
             decision.Report?.Id,
-            new DownloadInputs(
-                PolicyVersion,
-                target.Token?.ExpiresAt,
-                target.Token?.PrincipalNumber,
-                caller?.PrincipalNumber,
-                decision.At,
-                decision.Selection?.Kind,
-                decision.RequestsLeft?.Remaining,
-                quota?.Left.Remaining,
-                options.IsNotFoundOnly,
-                decision.Report?.IsHeld ?? false),
+            decision.Inputs,
             origin.Id,
             http.TraceIdentifier,
             caller?.Actor ?? Actor.Anonymous,
-            decision.At);
+            decision.Inputs.DecidedAt);
         return new DownloadAttempt(attempted, caller?.Tenant, origin, start);
     }
 
@@ -168,7 +152,7 @@ internal sealed partial class DownloadReport(
         var end = new DownloadEnd(DownloadFailure.Interrupted, "internal_error", 0);
         try
         {
-            DownloadHeaders.Write(http.Response, report, selection, decision.At);
+            DownloadHeaders.Write(http.Response, report, selection, decision.Inputs.DecidedAt);
             end = delivery is null ? new DownloadEnd(DownloadOutcome.NotModified, 0)
                 : HttpMethods.IsHead(http.Request.Method) ? new DownloadEnd(DownloadOutcome.Head, 0)
                 : await delivery.SendAsync(http, Pace, lifetime.ApplicationStopping);
@@ -191,19 +175,24 @@ internal sealed partial class DownloadReport(
         }
     }
 
-    private async Task RefuseAsync(HttpContext http, DownloadAttempt attempt, Problem problem, StoredReport? report)
+    private async Task RefuseAsync(
+        HttpContext http, DownloadAttempt attempt, Problem problem, DownloadDecision decision)
     {
         if (!await ledger.BeginAsync(attempt, problem))
         {
-            problem = Problem.Unavailable;
+            await Problem.Unavailable.WriteAsync(http);
+            return;
         }
 
-        if (problem.Status == StatusCodes.Status416RangeNotSatisfiable)
+        if (decision.Ruling is DownloadRuling.RangeNotSatisfiable)
         {
-            http.Response.Headers.ContentRange = DownloadHeaders.Unsatisfied(report!);
+            http.Response.Headers.ContentRange = DownloadHeaders.Unsatisfied(decision.Report!);
         }
 
-        await (problem == current.Refusal ? http.ChallengeAsync() : problem.WriteAsync(http));
+        // Who has no valid credential is told how to send one, by what looks at credentials.
+        await (decision.Ruling is DownloadRuling.CredentialInvalid or DownloadRuling.FailuresUsedUp
+            ? http.ChallengeAsync()
+            : problem.WriteAsync(http));
     }
 
     [LoggerMessage(LogLevel.Error, "A download could not be decided; it is refused")]

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Reports.BuildingBlocks;
 using Reports.Contracts.Events;
+using Reports.Delivery;
 using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Shouldly;
@@ -91,7 +92,7 @@ public sealed class RetentionTests(RetentionFixture fixture) : IClassFixture<Ret
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await answer.Content.ReadAsByteArrayAsync()).ShouldBe(held.Content);
         var (attempted, _) = await merchant.AttemptAsync(answer);
-        (attempted.Inputs.IsHeld, attempted.Inputs.PolicyVersion).ShouldBe((true, 3));
+        (attempted.Inputs.IsHeld, attempted.Inputs.PolicyVersion).ShouldBe((true, DownloadPolicy.Version));
         (await merchant.EventsAsync(held.Id)).OfType<LegalHoldPlaced>().ShouldHaveSingleItem().Reason.ShouldBe("case 1");
 
         await ReleaseAsync(merchant, held);

@@ -8,9 +8,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Reports.Access;
 using Reports.Contracts;
 using Reports.Contracts.Events;
+using Reports.Delivery;
 using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Reports.Storage;
+using Shouldly;
 
 namespace Reports.ApiTests;
 
@@ -168,14 +170,30 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
     public async Task<(DownloadAttempted Attempted, object? End)> AttemptAsync(Guid attempt) =>
         await AttemptAsync(app, id.ToString(), attempt);
 
+    /// <summary>The two events of an attempt. The decision about it must be what follows from what is recorded.</summary>
     public static async Task<(DownloadAttempted Attempted, object? End)> AttemptAsync(
-        ReportsApp app, string tenant, Guid attempt) => await EventsAsync(app, tenant, attempt) switch
+        ReportsApp app, string tenant, Guid attempt)
+    {
+        await using var session = app.Services.GetRequiredService<IDocumentStore>().QuerySession(tenant);
+        var events = await session.Events.FetchStreamAsync(attempt);
+        var (attempted, end) = events.Select(e => e.Data).ToList() switch
         {
             [DownloadAttempted one] => (one, null),
-            [DownloadAttempted one, var end] => (one, end),
+            [DownloadAttempted one, var last] => (one, last),
             var others => throw new InvalidOperationException(
                 string.Create(CultureInfo.InvariantCulture, $"{others.Count} events for attempt {attempt}")),
         };
+        var report = attempted.ReportId is { } id ? await session.Events.FetchStreamAsync(id) : [];
+        var explained = DownloadExplanation.Of(
+            attempted, end, report.Where(e => e.Sequence < events[0].Sequence).Select(e => e.Data));
+        if (attempted.Inputs.PolicyVersion == DownloadPolicy.Version)
+        {
+            (explained.IsAsRecorded, explained.IsByEvents).ShouldBe(
+                (explained.Recorded is null ? null : true, true), explained.ToString());
+        }
+
+        return (attempted, end);
+    }
 
     /// <summary>Waits for the end of an attempt; it is recorded after the answer.</summary>
     public Task<object> EndOfAsync(Guid attempt) =>

@@ -71,10 +71,13 @@ internal static class EventExamples
         ["report.expired.v1"] = new ReportExpired(Report, merchant, Actor.Service, At),
         ["download.attempted.v1"] = new DownloadAttempted(
             Attempt, Node, "GET", LocatorKind.EncryptedId, Digest, Report,
-            new(3, At, 7, 7, At, DownloadSelection.Partial, 89_999, 24, IsNotFoundOnly: true, IsHeld: true), Digest, "request", Key, At),
+            new(4, At, 7, 7, At, DownloadSelection.Partial, 89_999, 24, IsNotFoundOnly: true, IsHeld: true, UnfitRequest.Method,
+                CredentialRefusal.TooManyFailures, IsPermitted: true, AreRequestsLeft: true, At, IsReportExpired: true, "altered",
+                AreDownloadsLeft: false, DownloadObstacle.LookUp),
+            Digest, "request", Key, At),
         ["download.completed.v1"] = new ReportDownloaded(Attempt, Report, DownloadOutcome.Partial, 206, 234, 15, Key, At, new ContentRange(1000, 1233, 1234)),
         ["download.failed.v1"] = new ReportDownloadFailed(
-            Attempt, null, DownloadFailure.Refused, 404, "not_found", 0, 3, Actor.Anonymous, At),
+            Attempt, null, DownloadFailure.Refused, 404, "not_found", 0, 3, Actor.Anonymous, At, Obstacle: DownloadObstacle.EventStore),
         ["integrity.failed.v1"] = new IntegrityFailed(Node, Report, Attempt, "altered", 262144, Actor.Service, At),
         ["audit.read.v1"] = new AuditRead(
             Attempt, AuditSurface.Events, merchant, "type=report.finished.v1", 200, null, Digest, "0HN:1", Key, At),

@@ -35,7 +35,52 @@ public enum DownloadSelection
     RangeNotSatisfiable,
 }
 
-/// <summary>What the decision about a download was made from, so that it can be made again at a replay.</summary>
+/// <summary>Why a request is none that a download takes, whoever sends it.</summary>
+public enum UnfitRequest
+{
+    /// <summary>Another method than GET and HEAD (405).</summary>
+    Method,
+
+    /// <summary>Content-Length and Transfer-Encoding contradict each other (400).</summary>
+    Length,
+
+    /// <summary>A body above what the path takes (413).</summary>
+    Body,
+}
+
+/// <summary>Why nobody is known who asks.</summary>
+public enum CredentialRefusal
+{
+    /// <summary>No credential, or none that is valid (401).</summary>
+    Invalid,
+
+    /// <summary>Too many attempts to authenticate had failed before (429).</summary>
+    TooManyFailures,
+}
+
+/// <summary>What kept the service from doing its part (503).</summary>
+public enum DownloadObstacle
+{
+    /// <summary>Who asks, or for what, could not be looked up.</summary>
+    LookUp,
+
+    /// <summary>Too many passwords were being checked.</summary>
+    Busy,
+
+    /// <summary>The quota of downloads could not be asked.</summary>
+    Quota,
+
+    /// <summary>The node had no lease, so that nobody would have closed the attempt.</summary>
+    Lease,
+
+    /// <summary>The event store did not take the attempt when it was made.</summary>
+    EventStore,
+}
+
+/// <summary>
+/// What the decision about a download was made from: all of it, so that it can be made again at a replay. What was not
+/// asked, because an earlier check refused, is absent.
+/// </summary>
 /// <param name="PolicyVersion">The version of the rules that were applied.</param>
 /// <param name="TokenExpiresAt">The expiry sealed in the token, if it could be opened.</param>
 /// <param name="TokenPrincipal">The principal number sealed in the token, if it could be opened.</param>
@@ -52,6 +97,20 @@ public enum DownloadSelection
 /// </param>
 /// <param name="IsNotFoundOnly">Whether expired, malformed and foreign tokens were answered as unknown.</param>
 /// <param name="IsHeld">Whether the report was known to be under a legal hold, which makes its own expiry void.</param>
+/// <param name="Unfit">Why the request is none that the path takes; from version 4 on, like all that follows.</param>
+/// <param name="Refusal">Why nobody is known who asks.</param>
+/// <param name="IsPermitted">
+/// Whether the caller belongs to a merchant and has the permission there; none when nobody is known.
+/// </param>
+/// <param name="AreRequestsLeft">Whether the quota of requests allowed this one.</param>
+/// <param name="ReportExpiresAt">Until when the report's file was to be kept; none when no report was found.</param>
+/// <param name="IsReportExpired">Whether the report was known to have expired, so that its file is gone.</param>
+/// <param name="Finding">
+/// What was found wrong with the stored file before the first byte: <c>missing</c>, <c>unreadable</c>, <c>short</c> or
+/// <c>altered</c>.
+/// </param>
+/// <param name="AreDownloadsLeft">Whether the quota of downloads allowed this one.</param>
+/// <param name="Obstacle">What kept the service from deciding.</param>
 public sealed record DownloadInputs(
     int PolicyVersion,
     DateTimeOffset? TokenExpiresAt,
@@ -62,7 +121,16 @@ public sealed record DownloadInputs(
     long? RequestsLeft = null,
     long? DownloadsLeft = null,
     bool IsNotFoundOnly = false,
-    bool IsHeld = false);
+    bool IsHeld = false,
+    UnfitRequest? Unfit = null,
+    CredentialRefusal? Refusal = null,
+    bool? IsPermitted = null,
+    bool? AreRequestsLeft = null,
+    DateTimeOffset? ReportExpiresAt = null,
+    bool IsReportExpired = false,
+    string? Finding = null,
+    bool? AreDownloadsLeft = null,
+    DownloadObstacle? Obstacle = null);
 
 /// <summary>Which bytes of a file an answer holds, as its <c>Content-Range</c> says (RFC 9110 section 14.4).</summary>
 /// <param name="First">The position of the first byte, from 0.</param>
@@ -164,6 +232,9 @@ public sealed record ReportDownloaded(
 /// <param name="By">Who asked.</param>
 /// <param name="EndedAt">When.</param>
 /// <param name="Range">The part of the file that was to be answered; none for the whole file and for none of it.</param>
+/// <param name="Obstacle">
+/// Why the attempt could not be recorded when it was made, and so was refused whatever had been decided about it.
+/// </param>
 [EventName("download.failed.v1")]
 public sealed record ReportDownloadFailed(
     Guid AttemptId,
@@ -175,7 +246,8 @@ public sealed record ReportDownloadFailed(
     long? DurationMs,
     Actor By,
     DateTimeOffset EndedAt,
-    ContentRange? Range = null);
+    ContentRange? Range = null,
+    DownloadObstacle? Obstacle = null);
 
 /// <summary>A stored file was not what was recorded of it. A stream of its own.</summary>
 /// <param name="FindingId">The stream.</param>
