@@ -1,8 +1,11 @@
 using Carter;
+using FluentValidation;
 using Marten;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Reports.Contracts.Events;
 
 [assembly: JasperFx.JasperFxAssembly]
 
@@ -39,22 +42,31 @@ public sealed class AuditModule : ICarterModule
                 NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)))
             .AddSingleton<AuditQuota>()
             .AddSingleton<AuditReads>()
-            .AddScoped<AuditReading>();
+            .AddScoped<AuditReading>()
+            .AddMediatR(c => c.RegisterServicesFromAssemblyContaining<AuditModule>())
+            .AddValidatorsFromAssemblyContaining<AuditModule>(ServiceLifetime.Singleton, includeInternalTypes: true);
 
     /// <summary>Adds the module's tables to the event store.</summary>
     /// <param name="options">The options of the store.</param>
-    public static void Configure(StoreOptions options) =>
+    public static void Configure(StoreOptions options)
+    {
         options.Storage.ExtendedSchemaObjects.Add(AuditQuota.Table());
+        AuditSchema.Configure(options);
+    }
 
-    /// <summary>Creates the schema <c>ledger</c>; after the event store's, as its owner.</summary>
+    /// <summary>Creates the schema <c>ledger</c> and indexes; after the event store's tables, as their owner.</summary>
     /// <param name="database">The connections of the role that owns the schema.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <returns>A task that ends when it is done.</returns>
-    public static Task ApplySchemaAsync(NpgsqlDataSource database, CancellationToken cancellation) =>
-        LedgerSchema.ApplyAsync(database, cancellation);
+    public static async Task ApplySchemaAsync(NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        await LedgerSchema.ApplyAsync(database, cancellation);
+        await AuditSchema.ApplyAsync(database, cancellation);
+    }
 
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)
     {
+        app.MapGet(ReadEvents.Path, ReadEvents.Endpoint).Reads(AuditSurface.Events).DescribeEvents();
     }
 }

@@ -19,16 +19,18 @@ internal sealed class AuditReading(CurrentCaller current, Func<HttpContext, Task
     /// <summary>The parameters as they were understood.</summary>
     public string Query { get; private set; } = "";
 
-    /// <summary>Narrows what is asked for to a merchant's, or to what the caller may see without one.</summary>
-    /// <param name="merchant">The merchant that was named; none when none was.</param>
-    /// <returns>The merchant whose audit is meant; none for all.</returns>
+    /// <summary>Narrows what is asked for to a tenant's, or to what the caller may see when none is named.</summary>
+    /// <param name="named">A merchant's id, or <c>platform</c>; none when none was named.</param>
+    /// <returns>The tenant that is meant; none for all.</returns>
     /// <exception cref="ProblemException">The caller may see that of another merchant only.</exception>
-    public Guid? Narrow(Guid? merchant)
+    public string? Narrow(string? named)
     {
-        Merchant = merchant ?? Right.Merchant;
-        return Right.Merchant is null || Right.Merchant == Merchant
-            ? Merchant
-            : throw new ProblemException(Problem.Forbidden with { Detail = "Another merchant's audit" });
+        var own = Right.Merchant?.ToString("D");
+        var tenant = named?.ToLowerInvariant() ?? own;
+        Merchant = Guid.TryParseExact(tenant, "D", out var merchant) ? merchant : null;
+        return own is null || own == tenant
+            ? tenant
+            : throw new ProblemException(Problem.Forbidden with { Detail = "The audit of another merchant" });
     }
 
     /// <summary>Notes the parameters, without those that were not given. None of them may be secret.</summary>

@@ -6,23 +6,49 @@ using Npgsql;
 namespace Reports.Audit;
 
 /// <summary>
-/// An event as the audit shows it, and as an export holds it line by line (<c>docs/ledger.md</c>): members in a fixed
-/// order, and at the end headers and event as PostgreSQL writes them, so that the ledger's leaf can be made from the
-/// line again.
+/// A stored event with its place in the ledger, as its row is. What was put in behind the ledger's back has neither
+/// hash nor leaf, and what was changed there may hold anything: nothing but number, type and text is relied on.
 /// </summary>
-internal static class EventLines
+/// <param name="Sequence">Its place in the order of the store.</param>
+/// <param name="LeafIndex">Its place in the ledger; none while it is not sealed.</param>
+/// <param name="EventId">Its id.</param>
+/// <param name="StreamId">The stream.</param>
+/// <param name="Version">Its place in the stream.</param>
+/// <param name="Type">The stored name of its type.</param>
+/// <param name="Tenant">The merchant's id, or <c>platform</c>.</param>
+/// <param name="Timestamp">When, by the node's clock.</param>
+/// <param name="RecordedAt">When, by the database's clock.</param>
+/// <param name="UserName">The principal.</param>
+/// <param name="CorrelationId">What it belongs to.</param>
+/// <param name="CausationId">What it follows from.</param>
+/// <param name="Headers">The headers as PostgreSQL writes them, UTF-8.</param>
+/// <param name="Data">The event as PostgreSQL writes it, UTF-8.</param>
+internal sealed record EventRow(
+    long Sequence,
+    long? LeafIndex,
+    Guid EventId,
+    Guid? StreamId,
+    long Version,
+    string Type,
+    string? Tenant,
+    DateTime? Timestamp,
+    DateTime? RecordedAt,
+    string? UserName,
+    string? CorrelationId,
+    string? CausationId,
+    byte[]? Headers,
+    byte[] Data)
 {
-    /// <summary>
-    /// What <see cref="Write"/> reads, in this order: of the event <c>e</c>, its hash <c>h</c> and its leaf <c>l</c>.
-    /// </summary>
+    /// <summary>What <see cref="Read"/> reads: of the event <c>e</c>, its hash <c>h</c> and its leaf <c>l</c>.</summary>
     public const string Columns =
         """
         e.seq_id, l.idx, e.id, e.stream_id, e.version, e.type, e.tenant_id,
-        (extract(epoch from e.timestamp) * 1000000)::bigint, (extract(epoch from h.recorded_at) * 1000000)::bigint,
+        case when isfinite(e.timestamp) then (extract(epoch from e.timestamp) * 1000000)::bigint end,
+        (extract(epoch from h.recorded_at) * 1000000)::bigint,
         e.user_name, e.correlation_id, e.causation_id, e.headers::text, e.data::text
         """;
 
-    /// <summary>Where it reads from. What was put in behind the ledger's back has neither hash nor leaf.</summary>
+    /// <summary>Where it reads from.</summary>
     public const string From =
         """
         events.mt_events e
@@ -30,61 +56,93 @@ internal static class EventLines
         left join ledger.leaves l on l.seq_id = e.seq_id
         """;
 
+    /// <summary>Reads a row, each column once and in order.</summary>
+    public static EventRow Read(NpgsqlDataReader row) => new(
+        row.GetInt64(0),
+        row.IsDBNull(1) ? null : row.GetInt64(1),
+        row.GetGuid(2),
+        row.IsDBNull(3) ? null : row.GetGuid(3),
+        row.GetInt64(4),
+        row.GetString(5),
+        Text(row, 6),
+        Time(row, 7),
+        Time(row, 8),
+        Text(row, 9),
+        Text(row, 10),
+        Text(row, 11),
+        row.IsDBNull(12) ? null : row.GetFieldValue<byte[]>(12),
+        row.GetFieldValue<byte[]>(13));
+
+    private static string? Text(NpgsqlDataReader row, int column) =>
+        row.IsDBNull(column) ? null : row.GetString(column);
+
+    private static DateTime? Time(NpgsqlDataReader row, int column)
+    {
+        if (row.IsDBNull(column))
+        {
+            return null;
+        }
+
+        // PostgreSQL's calendar is longer than this one.
+        var ticks = (Int128)row.GetInt64(column) * TimeSpan.TicksPerMicrosecond + DateTime.UnixEpoch.Ticks;
+        return ticks >= DateTime.MinValue.Ticks && ticks <= DateTime.MaxValue.Ticks
+            ? new DateTime((long)ticks, DateTimeKind.Utc)
+            : null;
+    }
+}
+
+/// <summary>
+/// An event as the audit shows it, and as an export holds it line by line (<c>docs/ledger.md</c>): members in a fixed
+/// order and nothing between them, and at the end headers and event as PostgreSQL writes them, so that the ledger's leaf
+/// can be made from the line again.
+/// </summary>
+internal static class EventLines
+{
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
 
-    /// <summary>How the lines are written: text as it is, nothing between members.</summary>
+    /// <summary>How they are written: text as it is; several lines may follow each other.</summary>
     public static readonly JsonWriterOptions Options = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         SkipValidation = true,
     };
 
-    /// <summary>Writes the event of a row as one object; the row may be read in sequence only.</summary>
-    /// <param name="json">Where to.</param>
-    /// <param name="row">The row, at <see cref="Columns"/>.</param>
-    /// <returns>The event's sequence.</returns>
-    public static long Write(Utf8JsonWriter json, NpgsqlDataReader row)
+    /// <summary>Writes an event as one object.</summary>
+    public static void Write(Utf8JsonWriter json, EventRow row)
     {
-        var sequence = row.GetInt64(0);
         json.WriteStartObject();
-        json.WriteNumber("sequence", sequence);
-        if (row.IsDBNull(1))
+        json.WriteNumber("sequence", row.Sequence);
+        if (row.LeafIndex is { } index)
         {
-            json.WriteNull("leaf_index");
+            json.WriteNumber("leaf_index", index);
         }
         else
         {
-            json.WriteNumber("leaf_index", row.GetInt64(1));
+            json.WriteNull("leaf_index");
         }
 
-        json.WriteString("event_id", row.GetGuid(2));
-        json.WriteString("stream_id", row.GetGuid(3));
-        json.WriteNumber("version", row.GetInt64(4));
-        json.WriteString("type", row.GetString(5));
-        json.WriteString("tenant", row.GetString(6));
-        json.WriteString("timestamp", Time(row.GetInt64(7)));
-        json.WriteString("recorded_at", row.IsDBNull(8) ? null : Time(row.GetInt64(8)));
-        json.WriteString("user_name", Text(row, 9));
-        json.WriteString("correlation_id", Text(row, 10));
-        json.WriteString("causation_id", Text(row, 11));
-        var headers = row.IsDBNull(12) ? null : row.GetFieldValue<byte[]>(12);
-        var data = row.GetFieldValue<byte[]>(13);
+        json.WriteString("event_id", row.EventId);
+        json.WriteString("stream_id", row.StreamId?.ToString("D"));
+        json.WriteNumber("version", row.Version);
+        json.WriteString("type", row.Type);
+        json.WriteString("tenant", row.Tenant);
+        json.WriteString("timestamp", Text(row.Timestamp));
+        json.WriteString("recorded_at", Text(row.RecordedAt));
+        json.WriteString("user_name", row.UserName);
+        json.WriteString("correlation_id", row.CorrelationId);
+        json.WriteString("causation_id", row.CausationId);
         foreach (var derived in (ReadOnlySpan<string>)["principal", "outcome", "resource", "origin"])
         {
             json.WriteNull(derived);
         }
 
         json.WritePropertyName("headers");
-        json.WriteRawValue(headers ?? "null"u8, skipInputValidation: true);
+        json.WriteRawValue(row.Headers ?? "null"u8, skipInputValidation: true);
         json.WritePropertyName("data");
-        json.WriteRawValue(data, skipInputValidation: true);
+        json.WriteRawValue(row.Data, skipInputValidation: true);
         json.WriteEndObject();
-        return sequence;
     }
 
-    private static string Time(long microseconds) =>
-        DateTime.UnixEpoch.AddMicroseconds(microseconds).ToString(TimeFormat, CultureInfo.InvariantCulture);
-
-    private static string? Text(NpgsqlDataReader row, int column) =>
-        row.IsDBNull(column) ? null : row.GetString(column);
+    /// <summary>An instant to the microsecond.</summary>
+    public static string? Text(DateTime? at) => at?.ToString(TimeFormat, CultureInfo.InvariantCulture);
 }

@@ -83,6 +83,7 @@ internal static class ApiDescription
             new() { Name = "Reports", Description = "The merchant's finished reports." },
             new() { Name = "Requests", Description = "Reports from their request on, in whatever state." },
             new() { Name = "Schedules", Description = "What asks for a merchant's reports, period by period." },
+            new() { Name = "Audit", Description = "What happened, for auditors and for merchants themselves." },
             new() { Name = "Generators", Description = "For programs that make report files." },
             new() { Name = "Health", Description = "For whoever runs the service." },
             new() { Name = "Aliases", Description = "The same operations at their other addresses." },

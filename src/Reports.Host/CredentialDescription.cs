@@ -13,14 +13,14 @@ internal static class CredentialDescription
             Type = SecuritySchemeType.ApiKey,
             In = ParameterLocation.Header,
             Name = "Api-Key",
-            Description = "A merchant's API key. Send one credential only; the same key in both headers counts as one.",
+            Description = "A merchant's API key, or an auditor's. Send one credential only; the same key in both headers counts as one.",
         },
         ["ApiKeyAuthorization"] = new()
         {
             Type = SecuritySchemeType.ApiKey,
             In = ParameterLocation.Header,
             Name = "Authorization",
-            Description = "A merchant's API key after the word `Api-Key` and a space: `Authorization: Api-Key <key>`.",
+            Description = "An API key after the word `Api-Key` and a space: `Authorization: Api-Key <key>`.",
         },
         ["Basic"] = new()
         {
@@ -28,7 +28,7 @@ internal static class CredentialDescription
             Scheme = "basic",
             Description = "A user of the merchant (RFC 7617, UTF-8) with the permission for what is asked: " +
                 "`report.can_view_report` to list and download, `report.can_request_report` for requests, " +
-                "`report.can_manage_schedule` for schedules.",
+                "`report.can_manage_schedule` for schedules, `report.can_view_audit` for the audit.",
         },
     };
 

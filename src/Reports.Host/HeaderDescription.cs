@@ -23,7 +23,7 @@ internal static class HeaderDescription
         ["RateLimit-Policy"] = Text(
             "The quotas that the request falls under: how many (`q`) in how many seconds (`w`). Syntax of the IETF " +
             "draft on RateLimit header fields. `requests`: of the caller's principal in a UTC day. `downloads`: of the " +
-            "caller's principal in any hour. `failed-authentication`: of the address, on answers to nobody known.",
+            "caller's principal in any hour. `audit-reads`: of the caller's principal in an hour. `failed-authentication`: of the address, on answers to nobody known.",
             "\"requests\";q=90000;w=86400, \"downloads\";q=25;w=3600"),
         ["RateLimit"] = Text(
             "What is left of each (`r`), and after how many seconds there is more (`t`).",

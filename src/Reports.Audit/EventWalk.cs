@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Reports.Audit;
+
+/// <summary>Which events are meant.</summary>
+/// <param name="Tenant">Whose; none for all.</param>
+/// <param name="Report">Those that name this report.</param>
+/// <param name="Principal">Those that this principal did.</param>
+/// <param name="Types">Those of these types; none given stands for all.</param>
+/// <param name="From">Recorded at this instant or later, by the database's clock.</param>
+/// <param name="To">Recorded before this instant.</param>
+/// <param name="After">With a higher sequence.</param>
+/// <param name="Through">With no higher sequence than this.</param>
+internal sealed record EventFilter(
+    string? Tenant,
+    Guid? Report,
+    string? Principal,
+    IReadOnlyList<string> Types,
+    DateTimeOffset? From,
+    DateTimeOffset? To,
+    long After,
+    long? Through);
+
+/// <summary>
+/// A way through the events in the order of the store. It goes on by sequence, one stretch of sequences after the other,
+/// so that no statement takes long or holds much, however few events a filter lets through; stretches get longer as long
+/// as they are read quickly.
+/// </summary>
+internal sealed class EventWalk(EventFilter filter, long position, long end)
+{
+    private const long FirstStretch = 20_000;
+    private static readonly TimeSpan Quickly = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private long _stretch = FirstStretch;
+
+    /// <summary>Every event that is meant up to this sequence has been read.</summary>
+    public long Position { get; private set; } = position;
+
+    /// <summary>Where the walk ends.</summary>
+    public long End => end;
+
+    /// <summary>Whether there is nothing more to read.</summary>
+    public bool IsOver => Position >= end;
+
+    /// <summary>Begins a walk, and tells how far the ledger has sealed.</summary>
+    /// <remarks>
+    /// No walk goes further than that: below it, nothing can be committed any more, so that whoever goes on by sequence
+    /// misses nothing. Instants are narrowed to sequences by the ledger's heads: what was recorded by an instant was
+    /// given its number by then, and the head after the next was begun after it. What was sealed late stands below.
+    /// </remarks>
+    public static async Task<(EventWalk Walk, long? SealedThrough)> BeginAsync(
+        NpgsqlDataSource database, EventFilter filter, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            """
+            select (select last_seq from ledger.checkpoints order by size desc limit 1),
+                   least(
+                       coalesce((
+                           select last_seq from ledger.checkpoints where made_at <= $1 order by made_at desc limit 1), 0),
+                       (select min(seq_id) - 1 from ledger.leaves join ledger.row_hashes using (seq_id)
+                        where is_late and recorded_at >= $1)),
+                   (select last_seq from ledger.checkpoints where made_at >= $2 order by made_at offset 1 limit 1)
+            """);
+        Add(command, filter.From?.UtcDateTime, NpgsqlDbType.TimestampTz);
+        Add(command, filter.To?.UtcDateTime, NpgsqlDbType.TimestampTz);
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        await row.ReadAsync(cancellation);
+        long? Sequence(int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+        var sealedThrough = Sequence(0);
+        var end = Math.Min(
+            sealedThrough ?? 0, Math.Min(filter.Through ?? long.MaxValue, Sequence(2) ?? long.MaxValue));
+        return (new EventWalk(filter, Math.Max(filter.After, Sequence(1) ?? 0), end), sealedThrough);
+    }
+
+    /// <summary>Reads on, until there are so many events, enough is enough, or a second has passed.</summary>
+    /// <param name="database">Where from.</param>
+    /// <param name="most">How many events to read at most.</param>
+    /// <param name="read">Takes an event; false when it wants no more just now.</param>
+    /// <param name="cancellation">Stops it.</param>
+    public async Task ReadAsync(
+        NpgsqlDataSource database, int most, Func<EventRow, bool> read, CancellationToken cancellation)
+    {
+        var (begun, left, isWanted) = (Stopwatch.GetTimestamp(), most, true);
+        while (!IsOver && left > 0 && isWanted && Stopwatch.GetElapsedTime(begun) < Patience)
+        {
+            var (until, began) = (Math.Min(end, Position + _stretch), Stopwatch.GetTimestamp());
+            await using var command = Command(database, until, left);
+            await using (var row = await command.ExecuteReaderAsync(System.Data.CommandBehavior.SequentialAccess, cancellation))
+            {
+                while (isWanted && await row.ReadAsync(cancellation))
+                {
+                    var found = EventRow.Read(row);
+                    (Position, left, isWanted) = (found.Sequence, left - 1, read(found));
+                }
+            }
+
+            if (isWanted && left > 0)
+            {
+                Position = until;
+                _stretch = Stopwatch.GetElapsedTime(began) < Quickly ? _stretch * 4 : FirstStretch;
+            }
+        }
+    }
+
+    private NpgsqlCommand Command(NpgsqlDataSource database, long until, int most)
+    {
+        var command = database.CreateCommand();
+        var sql = new StringBuilder($"select {EventRow.Columns} from {EventRow.From} where e.seq_id > $1 and e.seq_id <= $2");
+        Add(command, Position, NpgsqlDbType.Bigint);
+        Add(command, until, NpgsqlDbType.Bigint);
+        void Where(string condition, object? value, NpgsqlDbType type)
+        {
+            if (value is not null)
+            {
+                Add(command, value, type);
+                sql.Append(CultureInfo.InvariantCulture, $" and {condition} ${command.Parameters.Count}");
+            }
+        }
+
+        Where("e.tenant_id =", filter.Tenant, NpgsqlDbType.Varchar);
+        Where("e.data ->> 'report_id' =", filter.Report?.ToString("D"), NpgsqlDbType.Text);
+        Where("e.data -> 'by' ->> 'id' =", filter.Principal, NpgsqlDbType.Text);
+        Where("h.recorded_at >=", filter.From?.UtcDateTime, NpgsqlDbType.TimestampTz);
+        Where("h.recorded_at <", filter.To?.UtcDateTime, NpgsqlDbType.TimestampTz);
+        if (filter.Types.Count > 0)
+        {
+            Add(command, filter.Types.ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Varchar);
+            sql.Append(CultureInfo.InvariantCulture, $" and e.type = any(${command.Parameters.Count})");
+        }
+
+        Add(command, most, NpgsqlDbType.Integer);
+        sql.Append(CultureInfo.InvariantCulture, $" order by e.seq_id limit ${command.Parameters.Count}");
+        command.CommandText = sql.ToString();
+        return command;
+    }
+
+    private static void Add(NpgsqlCommand command, object? value, NpgsqlDbType type) =>
+        command.Parameters.AddWithValue(type, value ?? DBNull.Value);
+}
