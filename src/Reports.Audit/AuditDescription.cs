@@ -49,11 +49,11 @@ internal sealed record AuditEvent(
     string? CorrelationId,
     [property: Description("What it follows from.")]
     string? CausationId,
-    [property: Description("Who did it. From `data`.")]
+    [property: Description("Who did it: a kind and an id. From `data`.")]
     string? Principal,
-    [property: Description("How it ended. From `type` and `data`.")]
+    [property: Description("`success`, `failure`, or `pending` of what another event ends. From `type` and `data`.")]
     string? Outcome,
-    [property: Description("What it was done to. From `type` and `data`.")]
+    [property: Description("What it was done to: a kind and an id. From `type` and `data`.")]
     string? Resource,
     [property: Description("What names the source address, which stands in no event. From `data` or `headers`.")]
     string? Origin,
@@ -126,12 +126,15 @@ internal static class AuditDescription
                 + "`encrypted_id`.",
                 JsonSchemaType.String,
                 Report),
-            Query("principal", "Done by this principal.", JsonSchemaType.String, "operator"),
+            Query(
+                "principal", "Done by this principal: its id, or `principal` as events show it.", JsonSchemaType.String,
+                "operator"),
             Query(
                 "type",
                 "Of this type; several with commas between them.",
                 JsonSchemaType.String,
                 "download.completed.v1,download.failed.v1"),
+            Query("outcome", "With this outcome: `success`, `failure` or `pending`.", JsonSchemaType.String, "failure"),
             Query(
                 "from", "Recorded at this instant or later, by the clock of the database.", JsonSchemaType.String,
                 "2026-11-01T00:00:00Z", "date-time"),

@@ -39,6 +39,9 @@ internal sealed record EventRow(
     byte[]? Headers,
     byte[] Data)
 {
+    /// <summary>Who did what with what outcome.</summary>
+    public AuditFields Fields => field ??= AuditFields.Of(Type, Headers, Data);
+
     /// <summary>What <see cref="Read"/> reads: of the event <c>e</c>, its hash <c>h</c> and its leaf <c>l</c>.</summary>
     public const string Columns =
         """
@@ -131,11 +134,10 @@ internal static class EventLines
         json.WriteString("user_name", row.UserName);
         json.WriteString("correlation_id", row.CorrelationId);
         json.WriteString("causation_id", row.CausationId);
-        foreach (var derived in (ReadOnlySpan<string>)["principal", "outcome", "resource", "origin"])
-        {
-            json.WriteNull(derived);
-        }
-
+        json.WriteString("principal", row.Fields.Principal);
+        json.WriteString("outcome", row.Fields.Outcome);
+        json.WriteString("resource", row.Fields.Resource);
+        json.WriteString("origin", row.Fields.Origin);
         json.WritePropertyName("headers");
         json.WriteRawValue(row.Headers ?? "null"u8, skipInputValidation: true);
         json.WritePropertyName("data");

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
@@ -9,8 +10,9 @@ namespace Reports.Audit;
 /// <summary>Which events are meant.</summary>
 /// <param name="Tenant">Whose; none for all.</param>
 /// <param name="Report">Those that name this report.</param>
-/// <param name="Principal">Those that this principal did.</param>
+/// <param name="Principal">Those that this principal did: its id, or kind and id as events are shown.</param>
 /// <param name="Types">Those of these types; none given stands for all.</param>
+/// <param name="Outcome">Those with this outcome.</param>
 /// <param name="From">Recorded at this instant or later, by the database's clock.</param>
 /// <param name="To">Recorded before this instant.</param>
 /// <param name="After">With a higher sequence.</param>
@@ -20,6 +22,7 @@ internal sealed record EventFilter(
     Guid? Report,
     string? Principal,
     IReadOnlyList<string> Types,
+    string? Outcome,
     DateTimeOffset? From,
     DateTimeOffset? To,
     long After,
@@ -33,6 +36,9 @@ internal sealed record EventFilter(
 internal sealed class EventWalk(EventFilter filter, long position, long end)
 {
     private const long FirstStretch = 20_000;
+
+    // Outcomes are told from the event, not by the database: more is read than is meant.
+    private const int LeastRows = 500;
     private static readonly TimeSpan Quickly = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
@@ -89,17 +95,22 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
         while (!IsOver && left > 0 && isWanted && Stopwatch.GetElapsedTime(begun) < Patience)
         {
             var (until, began) = (Math.Min(end, Position + _stretch), Stopwatch.GetTimestamp());
-            await using var command = Command(database, until, left);
-            await using (var row = await command.ExecuteReaderAsync(System.Data.CommandBehavior.SequentialAccess, cancellation))
+            var (asked, got) = (filter.Outcome is null ? left : Math.Max(left, LeastRows), 0);
+            await using var command = Command(database, until, asked);
+            await using (var row = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, cancellation))
             {
-                while (isWanted && await row.ReadAsync(cancellation))
+                while (isWanted && left > 0 && await row.ReadAsync(cancellation))
                 {
                     var found = EventRow.Read(row);
-                    (Position, left, isWanted) = (found.Sequence, left - 1, read(found));
+                    (Position, got) = (found.Sequence, got + 1);
+                    if (filter.Outcome is null || filter.Outcome == found.Fields.Outcome)
+                    {
+                        (left, isWanted) = (left - 1, read(found));
+                    }
                 }
             }
 
-            if (isWanted && left > 0)
+            if (isWanted && left > 0 && got < asked)
             {
                 Position = until;
                 _stretch = Stopwatch.GetElapsedTime(began) < Quickly ? _stretch * 4 : FirstStretch;
@@ -124,7 +135,9 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
 
         Where("e.tenant_id =", filter.Tenant, NpgsqlDbType.Varchar);
         Where("e.data ->> 'report_id' =", filter.Report?.ToString("D"), NpgsqlDbType.Text);
-        Where("e.data -> 'by' ->> 'id' =", filter.Principal, NpgsqlDbType.Text);
+        var principal = filter.Principal?.Split(':', 2);
+        Where("e.data -> 'by' ->> 'id' =", principal?[^1], NpgsqlDbType.Text);
+        Where("e.data -> 'by' ->> 'kind' =", principal is [var kind, _] ? kind : null, NpgsqlDbType.Text);
         Where("h.recorded_at >=", filter.From?.UtcDateTime, NpgsqlDbType.TimestampTz);
         Where("h.recorded_at <", filter.To?.UtcDateTime, NpgsqlDbType.TimestampTz);
         if (filter.Types.Count > 0)

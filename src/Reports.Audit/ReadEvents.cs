@@ -28,6 +28,7 @@ internal static class ReadEvents
         string? Report = null,
         string? Principal = null,
         string? Type = null,
+        string? Outcome = null,
         string? From = null,
         string? To = null,
         string? After = null,
@@ -54,6 +55,9 @@ internal static class ReadEvents
                 .WithMessage("must be 1 to 200 characters").OverridePropertyName("principal");
             RuleFor(q => q.Type).Must(t => t is null || t.Split(',').All(ContractNames.Events.ContainsKey))
                 .WithMessage("must be the names of event types, with commas between them").OverridePropertyName("type");
+            RuleFor(q => q.Outcome)
+                .Must(o => o is null or AuditFields.Success or AuditFields.Failure or AuditFields.Pending)
+                .WithMessage("must be success, failure or pending").OverridePropertyName("outcome");
             RuleFor(q => q.From).Must(IsInstant).WithMessage(InstantMessage).OverridePropertyName("from");
             RuleFor(q => q.To).Must(IsInstant).WithMessage(InstantMessage).OverridePropertyName("to");
             RuleFor(q => q.After).Must(n => n is null || Parameters.Number(n) >= 0)
@@ -83,6 +87,7 @@ internal static class ReadEvents
                 query.Report is { } report ? AuditTarget.Report(ids, reading.Merchant, report) ?? Guid.Empty : null,
                 query.Principal,
                 query.Type?.Split(',').Distinct(StringComparer.Ordinal).ToArray() ?? [],
+                query.Outcome,
                 query.From is { } from ? Times.Instant(from) : null,
                 query.To is { } to ? Times.Instant(to) : null,
                 Parameters.Number(query.After) ?? 0,
@@ -90,7 +95,7 @@ internal static class ReadEvents
             var limit = (int)Math.Min(MaximumLimit, Parameters.Number(query.Limit) ?? DefaultLimit);
             reading.Note(
                 ("merchant", filter.Tenant), ("report", filter.Report), ("principal", filter.Principal),
-                ("type", string.Join(',', filter.Types)),
+                ("type", string.Join(',', filter.Types)), ("outcome", filter.Outcome),
                 ("from", filter.From is { } start ? Times.Text(start) : null),
                 ("to", filter.To is { } end ? Times.Text(end) : null), ("after", filter.After),
                 ("through", filter.Through), query.AreLines ? ("format", "ndjson") : ("limit", limit));
@@ -114,6 +119,7 @@ internal static class ReadEvents
                 Parameters.Once(parameters, "report"),
                 Parameters.Once(parameters, "principal"),
                 Parameters.Once(parameters, "type"),
+                Parameters.Once(parameters, "outcome"),
                 Parameters.Once(parameters, "from"),
                 Parameters.Once(parameters, "to"),
                 Parameters.Once(parameters, "after"),
@@ -174,6 +180,7 @@ internal static class ReadEvents
             ["report"] = asked.Query.Report,
             ["principal"] = asked.Query.Principal,
             ["type"] = asked.Query.Type,
+            ["outcome"] = asked.Query.Outcome,
             ["from"] = asked.Query.From,
             ["to"] = asked.Query.To,
             ["after"] = asked.Walk.Position.ToString(CultureInfo.InvariantCulture),
