@@ -27,6 +27,7 @@ public sealed record Checkpoint(
     string Origin, long Size, byte[] Root, long Sequence, DateTimeOffset Time, IReadOnlyList<string> Keys)
 {
     private const string TimeFormat = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
+    private const int LinesBeforeKeys = 5;
 
     /// <summary>The text that is signed.</summary>
     /// <returns>The lines.</returns>
@@ -52,7 +53,8 @@ public sealed record Checkpoint(
         ArgumentNullException.ThrowIfNull(text);
         var lines = text.Split('\n');
         var root = new byte[MerkleHash.Size];
-        if (lines.Length < 6
+        if (lines.Length <= LinesBeforeKeys + 1 || lines.Length - LinesBeforeKeys - 1 > SignedCheckpoint.MostSignatures
+            || !NoteSignature.IsName(lines[0])
             || !long.TryParse(lines[1], NumberStyles.None, CultureInfo.InvariantCulture, out var size)
             || !Convert.TryFromBase64String(lines[2], root, out var length) || length != root.Length
             || After("sequence ", lines[3]) is not { } sequenceText
@@ -64,7 +66,15 @@ public sealed record Checkpoint(
             return null;
         }
 
-        var keys = lines[5..^1].Select(line => After("key ", line) ?? "").ToArray();
+        var keys = lines[LinesBeforeKeys..^1].Select(line => After("key ", line) ?? "").ToArray();
+        for (var i = 0; i < keys.Length; i++)
+        {
+            if (!CheckpointKey.IsId(keys[i]) || (i > 0 && string.CompareOrdinal(keys[i - 1], keys[i]) >= 0))
+            {
+                return null;
+            }
+        }
+
         var checkpoint = new Checkpoint(lines[0], size, root, sequence, time, keys);
 
         // One text for one checkpoint: what reads alike but is written otherwise is none.
@@ -78,6 +88,8 @@ public sealed record Checkpoint(
 /// <summary>A public key of the ledger: ECDSA on P-256.</summary>
 public sealed class CheckpointKey
 {
+    private const string Label = "PUBLIC KEY";
+
     private readonly byte[] _info;
 
     /// <summary>Takes a key.</summary>
@@ -85,8 +97,14 @@ public sealed class CheckpointKey
     /// <exception cref="CryptographicException">It is not a key on P-256.</exception>
     public CheckpointKey(byte[] subjectPublicKeyInfo)
     {
+        ArgumentNullException.ThrowIfNull(subjectPublicKeyInfo);
         using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(subjectPublicKeyInfo, out _);
+        key.ImportSubjectPublicKeyInfo(subjectPublicKeyInfo, out var read);
+        if (read != subjectPublicKeyInfo.Length)
+        {
+            throw new CryptographicException("There is something behind the key.");
+        }
+
         if (key.ExportParameters(false).Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value)
         {
             throw new CryptographicException("The key is not one on the curve P-256.");
@@ -101,22 +119,29 @@ public sealed class CheckpointKey
     public string Id { get; }
 
     /// <summary>The four bytes that signatures name it by (C2SP signed-note, type 0x02).</summary>
-    public byte[] ShortId => Convert.FromHexString(Id.AsSpan(0, 8));
+    public byte[] ShortId => Convert.FromHexString(Id.AsSpan(0, 2 * NoteSignature.KeyIdLength));
+
+    /// <summary>Whether a text can be the id of a key.</summary>
+    /// <param name="text">The text.</param>
+    /// <returns>True when it can.</returns>
+    public static bool IsId(string? text) =>
+        text?.Length == 2 * SHA256.HashSizeInBytes && text.All(char.IsAsciiHexDigitLower);
 
     /// <summary>The key in PEM (RFC 7468).</summary>
     /// <returns>The text.</returns>
-    public string ToPem() => PemEncoding.WriteString("PUBLIC KEY", _info) + "\n";
+    public string ToPem() => PemEncoding.WriteString(Label, _info) + "\n";
 
     /// <summary>Reads a key in PEM.</summary>
     /// <param name="pem">The text.</param>
     /// <returns>The key.</returns>
-    /// <exception cref="ArgumentException">There is no public key in it.</exception>
+    /// <exception cref="ArgumentException">There is no public key in it, or a private one.</exception>
     /// <exception cref="CryptographicException">It is not a key on P-256.</exception>
     public static CheckpointKey FromPem(string pem)
     {
-        using var key = ECDsa.Create();
-        key.ImportFromPem(pem);
-        return new CheckpointKey(key.ExportSubjectPublicKeyInfo());
+        var found = PemEncoding.Find(pem);
+        return pem[found.Label] == Label
+            ? new CheckpointKey(Convert.FromBase64String(pem[found.Base64Data]))
+            : throw new ArgumentException($"There is a {pem[found.Label]} where a {Label} is expected.", nameof(pem));
     }
 
     /// <summary>Whether it made a signature.</summary>
@@ -201,9 +226,9 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
     public string Note() =>
         Checkpoint.Text() + "\n" + string.Concat(Signatures.Select(s => s.Line()));
 
-    /// <summary>Reads a note.</summary>
+    /// <summary>Reads a note that <see cref="Note"/> gave; it may have further signatures, by witnesses.</summary>
     /// <param name="note">Its text.</param>
-    /// <returns>The note, or null when it is none of a checkpoint.</returns>
+    /// <returns>The note, or null when it is none of a checkpoint, or has two signatures by one key.</returns>
     public static SignedCheckpoint? Parse(string note)
     {
         ArgumentNullException.ThrowIfNull(note);
@@ -213,10 +238,11 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
             return null;
         }
 
-        var signatures = note[(end + 2)..^1].Split('\n').Select(NoteSignature.Parse).ToList();
-        return signatures.Count is 0 or > MostSignatures || signatures.Contains(null)
-            ? null
-            : new SignedCheckpoint(checkpoint, signatures!);
+        // Split, but no further than needed to see that there are too many.
+        var signatures = note[(end + 2)..^1].Split('\n', MostSignatures + 1).Select(NoteSignature.Parse).ToList();
+        var isNote = signatures.Count is > 0 and <= MostSignatures && !signatures.Contains(null)
+            && signatures.DistinctBy(s => (s!.Name, Convert.ToHexString(s.KeyId))).Count() == signatures.Count;
+        return isNote ? new SignedCheckpoint(checkpoint, signatures!) : null;
     }
 
     /// <summary>Whether one of some keys signed it, and none of those that are said to have signed did not.</summary>
@@ -250,6 +276,9 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
 /// <param name="Signature">The signature, in DER (RFC 3279).</param>
 public sealed record NoteSignature(string Name, byte[] KeyId, byte[] Signature)
 {
+    /// <summary>How many bytes of a key's id a signature has.</summary>
+    public const int KeyIdLength = 4;
+
     private const string Dash = "— ";
 
     /// <summary>Its line.</summary>
@@ -262,12 +291,18 @@ public sealed record NoteSignature(string Name, byte[] KeyId, byte[] Signature)
     public static NoteSignature? Parse(string line)
     {
         ArgumentNullException.ThrowIfNull(line);
-        const int KeyIdLength = 4;
         var parts = line.StartsWith(Dash, StringComparison.Ordinal) ? line[Dash.Length..].Split(' ') : [];
         var bytes = new byte[line.Length];
-        return parts.Length == 2 && parts[0].Length > 0
+        var signature = parts.Length == 2 && IsName(parts[0])
             && Convert.TryFromBase64String(parts[1], bytes, out var length) && length > KeyIdLength
                 ? new NoteSignature(parts[0], bytes[..KeyIdLength], bytes[KeyIdLength..length])
                 : null;
+
+        // Base64 can be written in more than one way; here it is not.
+        return signature?.Line() == line + "\n" ? signature : null;
     }
+
+    // What C2SP signed-note allows as the name of a key; the origin of a ledger is one.
+    internal static bool IsName(string text) =>
+        text.Length > 0 && !text.Any(c => char.IsWhiteSpace(c) || char.IsControl(c) || c == '+');
 }

@@ -1,0 +1,70 @@
+namespace Reports.Ledger;
+
+/// <summary>
+/// Events that are not what was sealed under their sequence. Where one of them is what was sealed under the sequence of
+/// another, they were moved, not altered; that is found out at the end, by reading them once more.
+/// </summary>
+internal sealed class MisplacedEvents(string path, Action<Finding> report)
+{
+    private const int Most = 20_000;
+    private const int EachWithEach = 1000;
+    private const int Neighbours = 100; // on either side, when there are more
+
+    private readonly List<(long Sequence, byte[] Leaf, long Offset, int Length)> _events = [];
+
+    public void Add(long sequence, ReadOnlySpan<byte> leaf, long offset, int length)
+    {
+        if (_events.Count < Most)
+        {
+            _events.Add((sequence, leaf.ToArray(), offset, length));
+        }
+        else
+        {
+            report(Altered(sequence));
+        }
+    }
+
+    public void Resolve(CancellationToken cancellation)
+    {
+        if (_events.Count == 0)
+        {
+            return;
+        }
+
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var around = _events.Count <= EachWithEach ? EachWithEach : Neighbours;
+        for (var i = 0; i < _events.Count; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var line = new byte[_events[i].Length];
+            RandomAccess.Read(file, line, _events[i].Offset);
+            report(OwnerOf(line, i, around) is { } owner
+                ? new Finding(Verdict.Reordered, _events[i].Sequence, $"what stands there was sealed under the sequence {owner}")
+                : Altered(_events[i].Sequence));
+        }
+    }
+
+    private static Finding Altered(long sequence) =>
+        new(Verdict.Modified, sequence, "it is not what was sealed");
+
+    private long? OwnerOf(byte[] line, int index, int around)
+    {
+        if (!EventLine.TryRead(line, out var read, out _))
+        {
+            return null;
+        }
+
+        Span<byte> hash = stackalloc byte[MerkleHash.Size];
+        var end = Math.Min(_events.Count, index + around + 1);
+        for (var other = Math.Max(0, index - around); other < end; other++)
+        {
+            read.Hash(hash, _events[other].Sequence);
+            if (other != index && hash.SequenceEqual(_events[other].Leaf))
+            {
+                return _events[other].Sequence;
+            }
+        }
+
+        return null;
+    }
+}
