@@ -47,7 +47,7 @@ internal static class LedgerSchema
     private const string Tables = """
         do $$ begin
             if to_regclass('ledger.row_hashes') is null then
-                lock table events.mt_events in share row exclusive mode;
+                lock table events.mt_streams, events.mt_events in share row exclusive mode;
                 create table ledger.row_hashes (
                     seq_id      bigint primary key,
                     leaf        bytea not null,
@@ -92,30 +92,40 @@ internal static class LedgerSchema
             return null;
         end $$;
         revoke all on function ledger.record_row() from public;
-        create or replace trigger record_row after insert on events.mt_events
-            for each row execute function ledger.record_row();
 
+        -- Only what is missing is made: making a trigger waits for everybody who writes to its table, and a node that
+        -- starts would do so in the order in which others deadlock with it.
         do $$
-        declare place text;
+        declare
+            place regclass;
+            called name;
+            fires text;
         begin
-            foreach place in array array[
-                'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',
-                'ledger.keys'] loop
-                execute format(
-                    'create or replace trigger refuse_change before update or delete on %s
-                        for each row execute function ledger.refuse_change()', place);
+            for place, called, fires in
+                select w.place, w.called, w.fires from (
+                    values ('events.mt_events'::regclass, 'record_row'::name,
+                            'after insert on %s for each row execute function ledger.record_row()')
+                    union all
+                    select unnest(array[
+                        'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',
+                        'ledger.keys'])::regclass,
+                        'refuse_change',
+                        'before update or delete on %s for each row execute function ledger.refuse_change()'
+                    union all
+                    -- A stream's version grows with its events.
+                    values ('events.mt_streams'::regclass, 'refuse_change'::name,
+                            'before delete on %s for each row execute function ledger.refuse_change()')
+                    union all
+                    select unnest(array[
+                        'events.mt_events', 'events.mt_streams', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes',
+                        'ledger.checkpoints', 'ledger.keys'])::regclass,
+                        'refuse_truncate',
+                        'before truncate on %s for each statement execute function ledger.refuse_change()'
+                ) w (place, called, fires)
+                where not exists (select from pg_trigger t where t.tgrelid = w.place and t.tgname = w.called) loop
+                lock table events.mt_streams, events.mt_events in share row exclusive mode;
+                execute format('create trigger %I ' || fires, called, place);
             end loop;
-            foreach place in array array[
-                'events.mt_events', 'events.mt_streams', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes',
-                'ledger.checkpoints', 'ledger.keys'] loop
-                execute format(
-                    'create or replace trigger refuse_truncate before truncate on %s
-                        for each statement execute function ledger.refuse_change()', place);
-            end loop;
-
-            -- A stream's version grows with its events.
-            create or replace trigger refuse_change before delete on events.mt_streams
-                for each row execute function ledger.refuse_change();
         end $$;
         """;
 

@@ -24,5 +24,9 @@ internal static class Schema
             services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(IngressSchema)),
             cancellation);
         await services.GetRequiredService<TransactionDatabase>().ApplySchemaAsync(cancellation);
+        await new DatabaseRoles(
+            services.GetRequiredService<NpgsqlDataSource>(),
+            services.GetRequiredService<Settings>().Logins,
+            services.GetRequiredService<ILogger<DatabaseRoles>>()).ApplyAsync(cancellation);
     }
 }

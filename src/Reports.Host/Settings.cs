@@ -1,4 +1,5 @@
 using System.Globalization;
+using Npgsql;
 using Reports.Access;
 using Reports.BuildingBlocks;
 using Reports.Host.Roads;
@@ -158,17 +159,24 @@ internal sealed record Settings(
 /// <summary>
 /// The connection strings of the roles beside the service's everyday one. Where one is not given, it is that one.
 /// </summary>
+/// <param name="App">The everyday one.</param>
 /// <param name="Migrator">Owns the schema.</param>
 /// <param name="Sealer">Writes the ledger.</param>
 /// <param name="Auditor">Reads for auditors.</param>
-internal sealed record DatabaseLogins(string Migrator, string Sealer, string Auditor)
+internal sealed record DatabaseLogins(string App, string Migrator, string Sealer, string Auditor)
 {
     public static DatabaseLogins From(IConfigurationSection reports)
     {
         var (everyday, section) = (Settings.Required(reports, "Database"), reports.GetSection("Databases"));
         string Given(string name) => section[name] is { Length: > 0 } given ? given : everyday;
-        return new DatabaseLogins(Given("Migrator"), Given("Sealer"), Given("Auditor"));
+        return new DatabaseLogins(everyday, Given("Migrator"), Given("Sealer"), Given("Auditor"));
     }
+
+    /// <summary>The login of each role that the service has in the database.</summary>
+    public IEnumerable<(string Role, NpgsqlConnectionStringBuilder Login)> ByRole =>
+    [
+        (DatabaseGrants.App, new(App)), (DatabaseGrants.Sealer, new(Sealer)), (DatabaseGrants.Auditor, new(Auditor)),
+    ];
 
     public override string ToString() => nameof(DatabaseLogins);
 }

@@ -32,7 +32,11 @@ public sealed class ReportsApp : IAsyncLifetime
 
     public IServiceProvider Services => Host.Services;
 
+    /// <summary>The superuser's; the service has logins of its own.</summary>
     public string ConnectionString => _database.ConnectionString;
+
+    /// <summary>The logins of the service.</summary>
+    public TestDatabase Logins => _database;
 
     public string FilesRoot => _files;
 
@@ -42,6 +46,7 @@ public sealed class ReportsApp : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _database.InitializeAsync();
+        Database = NpgsqlDataSource.Create(ConnectionString);
         await using (var migrating = ReportsHost.Build(MigratingBuilder()))
         {
             await Schema.ApplyAsync(migrating.Services, CancellationToken.None);
@@ -60,12 +65,11 @@ public sealed class ReportsApp : IAsyncLifetime
     }
 
     /// <summary>The settings under which a process of its own would be another node of the same service.</summary>
-    public Dictionary<string, string> ProcessEnvironment() => ProcessEnvironment(ConnectionString, _files);
+    public Dictionary<string, string> ProcessEnvironment() => ProcessEnvironment(_database, _files);
 
     /// <summary>The settings of a process on a database and a file store.</summary>
-    public static Dictionary<string, string> ProcessEnvironment(string database, string files) => new()
+    public static Dictionary<string, string> ProcessEnvironment(TestDatabase database, string files) => new(database.Environment)
     {
-        ["REPORTS__DATABASE"] = database,
         ["REPORTS__STORAGE__ROOT"] = files,
         ["REPORTS__KEYS__CURRENT"] = "1",
         ["REPORTS__KEYS__MASTER__1"] = MasterKey,
@@ -81,7 +85,8 @@ public sealed class ReportsApp : IAsyncLifetime
 
     public Task RestoreDatabaseAsync() => _database.RestoreAsync();
 
-    public NpgsqlDataSource Database => Services.GetRequiredService<NpgsqlDataSource>();
+    /// <summary>The superuser's connections: what a test does with them, no part of the service could.</summary>
+    public NpgsqlDataSource Database { get; private set; } = null!;
 
     /// <summary>A new merchant with a key.</summary>
     public async Task<TestMerchant> MerchantAsync(string timeZone = "UTC")
@@ -97,6 +102,7 @@ public sealed class ReportsApp : IAsyncLifetime
     {
         await _listening!.DisposeAsync();
         await Host.DisposeAsync();
+        await Database.DisposeAsync();
         await _database.DisposeAsync();
         Directory.Delete(_files, recursive: true);
     }
@@ -119,7 +125,7 @@ public sealed class ReportsApp : IAsyncLifetime
     {
         var builder = ReportsHost.Builder(
         [
-            $"--Reports:Database={ConnectionString}",
+            .. _database.Settings.Select(s => $"--{s.Key}={s.Value}"),
             $"--Reports:Storage:Root={_files}",
             "--Reports:Keys:Current=1",
             $"--Reports:Keys:Master:1={MasterKey}",

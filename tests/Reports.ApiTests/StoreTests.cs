@@ -89,7 +89,8 @@ public sealed class StoreTests(ReportsApp app)
         var before = await ContentAsync(other, tables);
         before.ShouldNotBeEmpty();
 
-        using var daemon = await other.Services.GetRequiredService<IDocumentStore>().BuildProjectionDaemonAsync();
+        await using var owner = ReportsHost.Build(other.MigratingBuilder());
+        using var daemon = await owner.Services.GetRequiredService<IDocumentStore>().BuildProjectionDaemonAsync();
         await daemon.RebuildProjectionAsync(projection, CancellationToken.None);
 
         (await ContentAsync(other, tables)).ShouldBe(before);
@@ -101,7 +102,9 @@ public sealed class StoreTests(ReportsApp app)
         await using var other = new ReportsApp();
         await other.InitializeAsync();
 
-        await other.Services.GetRequiredService<IDocumentStore>().Storage.Database.AssertDatabaseMatchesConfigurationAsync();
+        // As its owner: nobody else sees all of it.
+        await using var owner = ReportsHost.Build(other.MigratingBuilder());
+        await owner.Services.GetRequiredService<IDocumentStore>().Storage.Database.AssertDatabaseMatchesConfigurationAsync();
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Npgsql;
 using Xunit;
 
@@ -5,24 +7,70 @@ namespace Reports.ApiTests;
 
 /// <summary>
 /// An empty database for one test class, dropped at its end. The cluster is named by the environment variable
-/// <c>REPORTS_TEST_DATABASE</c>: the connection string of a superuser who may create databases there.
+/// <c>REPORTS_TEST_DATABASE</c>: the connection string of a superuser who may create databases there. The service has
+/// logins of its own there, with the rights of an installation and no more.
 /// </summary>
 public sealed class TestDatabase : IAsyncLifetime
 {
     private const string Variable = "REPORTS_TEST_DATABASE";
+    private const string Owner = "reports_test_migrator";
+
+    // Roles belong to the cluster, and databases are made at the same time.
+    private const long CreationLock = 0x5265_706F_7274_0100;
 
     private readonly string _name = $"t_{Guid.CreateVersion7():n}";
-    private readonly string _cluster = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } cluster
+    private readonly string _cluster = System.Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } cluster
         ? cluster
         : throw new InvalidOperationException(
             $"Set {Variable} to the connection string of a superuser of a private PostgreSQL cluster, "
             + "for example Host=127.0.0.1;Port=5432;Username=postgres;Database=postgres.");
 
-    /// <summary>The connection string of the database.</summary>
+    /// <summary>The superuser's connection string of the database: for what no part of the service may do.</summary>
     public string ConnectionString =>
         new NpgsqlConnectionStringBuilder(_cluster) { Database = _name, IncludeErrorDetail = true }.ConnectionString;
 
-    public async ValueTask InitializeAsync() => await ExecuteAsync($"create database {_name}");
+    /// <summary>The connection string of the service's everyday login. The schema makes it, as the others'.</summary>
+    public string App => Login("reports_test_app");
+
+    public string Sealer => Login("reports_test_sealer");
+
+    public string Auditor => Login("reports_test_auditor");
+
+    public string Migrator => Login(Owner);
+
+    /// <summary>The settings that name the logins.</summary>
+    public Dictionary<string, string> Settings => new()
+    {
+        ["Reports:Database"] = App,
+        ["Reports:Databases:Migrator"] = Migrator,
+        ["Reports:Databases:Sealer"] = Sealer,
+        ["Reports:Databases:Auditor"] = Auditor,
+    };
+
+    /// <summary>The same for the environment of a process.</summary>
+    public Dictionary<string, string> Environment => Settings.ToDictionary(
+        s => s.Key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant(), s => s.Value);
+
+    // Whoever knows the superuser's password knows the others': sessions that share a cluster share the logins.
+    private string Login(string name)
+    {
+        var superuser = new NpgsqlConnectionStringBuilder(ConnectionString);
+        superuser.Password = Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{name} {superuser.Password}")));
+        superuser.Username = name;
+        return superuser.ConnectionString;
+    }
+
+    public async ValueTask InitializeAsync() => await ExecuteAsync(
+        $"""
+        do $$ begin
+            perform pg_advisory_xact_lock({CreationLock});
+            if not exists (select from pg_roles where rolname = '{Owner}') then
+                create role {Owner} login createrole password '{new NpgsqlConnectionStringBuilder(Migrator).Password}';
+            end if;
+        end $$
+        """,
+        $"create database {_name} owner {Owner}");
 
     public async ValueTask DisposeAsync() => await ExecuteAsync($"drop database {_name} with (force)");
 

@@ -266,7 +266,7 @@ public sealed class KillTests : IAsyncLifetime
 
     private Dictionary<string, string> Settings()
     {
-        var environment = ReportsApp.ProcessEnvironment(_database.ConnectionString, _files);
+        var environment = ReportsApp.ProcessEnvironment(_database, _files);
         environment["REPORTS__GENERATORS__ROAD"] = _road;
         environment["REPORTS__GENERATORS__STARTWITHIN"] = "00:05:00";
         environment["REPORTS__GENERATORS__HEARTBEATWITHIN"] = "00:00:10";
