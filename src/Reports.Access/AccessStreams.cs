@@ -8,7 +8,7 @@ namespace Reports.Access;
 /// Changes one stream by a decision on its state. Of two who change it at once the second decides again, on what the
 /// first left: an act never becomes two events.
 /// </summary>
-internal sealed class AccessStreams(IDocumentStore store, CurrentCaller current)
+internal sealed class AccessStreams(IDocumentStore store, Origins origins, CurrentCaller current)
 {
     private const int MostTries = 5;
 
@@ -19,21 +19,22 @@ internal sealed class AccessStreams(IDocumentStore store, CurrentCaller current)
     {
         var session = store.LightweightSession(Tenants.Name(tenant));
         session.LastModifiedBy = current.Required.Actor.Id;
+        origins.Put(session, current.Origin);
         return session;
     }
 
     /// <param name="tenant">The tenant of the stream; none for the platform.</param>
     /// <param name="stream">The stream.</param>
     /// <param name="decide">
-    /// Gives the event from the state (none when there is no such stream), and puts into the session what else
-    /// belongs to the commit. It may run more than once.
+    /// Gives the event, if one is needed, from the state (none when there is no such stream), and puts into the session
+    /// what else belongs to the commit. It may run more than once.
     /// </param>
     /// <param name="cancellation">Stops the change.</param>
     /// <exception cref="ProblemException">
     /// The decision refused, or too many others were changing the stream.
     /// </exception>
     public Task ChangeAsync<TState>(
-        Guid? tenant, Guid stream, Func<TState?, IDocumentSession, object> decide, CancellationToken cancellation)
+        Guid? tenant, Guid stream, Func<TState?, IDocumentSession, object?> decide, CancellationToken cancellation)
         where TState : class =>
         ChangeAsync<TState>(
             tenant, stream, (state, session) => Task.FromResult(decide(state, session)), cancellation);
@@ -42,7 +43,7 @@ internal sealed class AccessStreams(IDocumentStore store, CurrentCaller current)
     public async Task ChangeAsync<TState>(
         Guid? tenant,
         Guid stream,
-        Func<TState?, IDocumentSession, Task<object>> decide,
+        Func<TState?, IDocumentSession, Task<object?>> decide,
         CancellationToken cancellation)
         where TState : class
     {
@@ -50,7 +51,11 @@ internal sealed class AccessStreams(IDocumentStore store, CurrentCaller current)
         {
             await using var session = Open(tenant);
             var events = await session.Events.FetchForWriting<TState>(stream, cancellation);
-            events.AppendOne(await decide(events.Aggregate, session));
+            if (await decide(events.Aggregate, session) is { } e)
+            {
+                events.AppendOne(e);
+            }
+
             try
             {
                 await session.SaveChangesAsync(cancellation);

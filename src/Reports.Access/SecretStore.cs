@@ -75,6 +75,10 @@ internal sealed class SecretStore(NpgsqlDataSource database)
         session.QueueSqlCommand(
             "update reports.access_secrets set verifier = ? where credential_id = ?", verifier, credential);
 
+    /// <summary>Erases a user's name with the hash in the transaction of the event that tells of it.</summary>
+    public static void Erase(IDocumentOperations session, Guid user) => session.QueueSqlCommand(
+        "delete from reports.access_secrets where credential_id = ? and kind = ?", user, Users);
+
     /// <summary>Stores another hash of the same secret, unless the secret was changed meanwhile.</summary>
     public async Task RehashAsync(string userName, string old, string verifier, CancellationToken cancellation)
     {

@@ -15,7 +15,8 @@ internal sealed class AuditStream;
 /// Records who asked to read what of the audit, each in a stream of its own, with the caller's merchant; what is the
 /// platform's, or nobody's, with the platform.
 /// </summary>
-internal sealed partial class AuditReads(IDocumentStore store, TimeProvider clock, ILogger<AuditReads> log)
+internal sealed partial class AuditReads(
+    IDocumentStore store, Origins origins, TimeProvider clock, ILogger<AuditReads> log)
 {
     /// <summary>Commits the record; it does not stop when the client hangs up, because the request was made.</summary>
     /// <param name="http">The request.</param>
@@ -25,17 +26,19 @@ internal sealed partial class AuditReads(IDocumentStore store, TimeProvider cloc
     /// <returns>Whether it is durable. If not, nothing may be answered.</returns>
     public async Task<bool> RecordAsync(HttpContext http, AuditSurface surface, int status, Problem? problem)
     {
-        var caller = http.RequestServices.GetRequiredService<CurrentCaller>().Caller;
+        var current = http.RequestServices.GetRequiredService<CurrentCaller>();
+        var caller = current.Caller;
         var reading = http.RequestServices.GetRequiredService<AuditReading>();
         var now = clock.GetUtcNow();
         var read = new AuditRead(
-            Guid.CreateVersion7(now), surface, reading.Merchant, reading.Query, status, problem?.Code, null,
-            http.TraceIdentifier, caller?.Actor ?? Actor.Anonymous, now);
+            Guid.CreateVersion7(now), surface, reading.Merchant, reading.Query, status, problem?.Code,
+            current.Origin?.Id, http.TraceIdentifier, caller?.Actor ?? Actor.Anonymous, now);
         try
         {
             await using var session = store.LightweightSession(Tenants.Name(caller?.Tenant));
             session.LastModifiedBy = read.By.Id;
             session.SetHeader("request_id", read.RequestId);
+            origins.Put(session, current.Origin);
             session.Events.StartStream<AuditStream>(read.ReadId, read);
             await session.SaveChangesAsync(CancellationToken.None);
             return true;

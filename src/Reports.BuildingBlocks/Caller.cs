@@ -1,6 +1,14 @@
+using System.Collections.Concurrent;
 using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text;
+using Marten;
+using Marten.Services;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http;
 using Reports.Contracts;
+using Weasel.Core;
+using Weasel.Postgresql.Tables;
 
 namespace Reports.BuildingBlocks;
 
@@ -44,6 +52,12 @@ public sealed class CurrentCaller
     /// <summary>The id that logs, events and the answer share.</summary>
     public string? RequestId { get; set; }
 
+    /// <summary>Where the request or the command comes from; null for what is the service's own.</summary>
+    public Origin? Origin => field ??= FindOrigin?.Invoke();
+
+    /// <summary>Tells where it comes from, once it is asked: most requests append no event.</summary>
+    public Func<Origin>? FindOrigin { get; set; }
+
     /// <summary>The caller, where there must be one.</summary>
     /// <exception cref="InvalidOperationException">
     /// Nobody is set: an endpoint forgot to ask for authorisation.
@@ -53,6 +67,191 @@ public sealed class CurrentCaller
     /// <summary>The caller's tenant, where there must be one.</summary>
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public Guid RequiredTenant => Required.Tenant ?? throw new InvalidOperationException("The caller has no tenant.");
+}
+
+/// <summary>Where something comes from, as the events about it name it.</summary>
+/// <param name="Id">
+/// The hash that names a row of <c>reports.origins</c>; or <c>command:</c> or <c>node:</c> with a machine.
+/// </param>
+public sealed record Origin(string Id)
+{
+    private static readonly string Machine =
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Environment.MachineName)))[..16];
+
+    /// <summary>A person at this machine, who gives commands.</summary>
+    public static Origin Command { get; } = new($"command:{Machine}");
+
+    /// <summary>The service itself, on this machine.</summary>
+    public static Origin Node { get; } = new($"node:{Machine}");
+
+    internal byte[] Salt { get; init; } = [];
+
+    internal string Address { get; init; } = "";
+
+    internal string UserAgent { get; init; } = "";
+
+    /// <summary>How many erasures there had been when it was made.</summary>
+    internal long Erasures { get; init; }
+
+    /// <summary>Whether its row has been committed. Then it is never written again, were it erased meanwhile.</summary>
+    internal bool IsStored { get; set; }
+}
+
+/// <summary>
+/// Source addresses and user agents are personal data and stand in no event: a row of their own holds them with a
+/// random salt, and each event has the hash of salt and values in its header. Erase the row, and the event still
+/// verifies and names nobody.
+/// </summary>
+public sealed class Origins
+{
+    /// <summary>The header that names an event's origin.</summary>
+    public const string Header = "origin";
+
+    private const int MostKnown = 10_000;
+    private const int LongestUserAgent = 256;
+
+    private readonly ConcurrentDictionary<(string Address, string UserAgent), Origin> _stored = new();
+    private long _erasures = -1;
+
+    /// <summary>The table of origins.</summary>
+    /// <returns>The table, for the schema of the event store's database.</returns>
+    public static ISchemaObject Table()
+    {
+        var table = new Table("reports.origins");
+        table.AddColumn("origin", "text").AsPrimaryKey();
+        table.AddColumn("salt", "bytea").NotNull();
+        table.AddColumn("address", "text").NotNull();
+        table.AddColumn("user_agent", "text").NotNull();
+        return table;
+    }
+
+    /// <summary>Where a request comes from. The first time, it has no row yet.</summary>
+    /// <param name="http">The request, after proxies have been looked through.</param>
+    /// <returns>Its origin.</returns>
+    public Origin Of(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        var address = http.Connection.RemoteIpAddress?.ToString() ?? "";
+        var agent = Text(http.Request.Headers.UserAgent.ToString());
+        return _stored.TryGetValue((address, agent), out var stored) ? stored : New(address, agent);
+    }
+
+    /// <summary>
+    /// Names an origin in every event that a session appends; if it has no row yet, the same commit writes it.
+    /// </summary>
+    /// <param name="session">The session.</param>
+    /// <param name="origin">The origin; null for the service's own.</param>
+    public void Put(IDocumentSession session, Origin? origin)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        session.SetHeader(Header, (origin ?? Origin.Node).Id);
+        if (origin is { Salt.Length: > 0, IsStored: false })
+        {
+            session.Listeners.Add(new Storing(this, origin));
+        }
+    }
+
+    /// <summary>
+    /// Forgets what it knew when rows have been erased since the last time: who comes again from there gets a new row.
+    /// </summary>
+    /// <param name="erasures">How many erasures there have been.</param>
+    public void Forget(long erasures)
+    {
+        if (Interlocked.Exchange(ref _erasures, erasures) != erasures)
+        {
+            _stored.Clear();
+        }
+    }
+
+    /// <summary>Notes that the row of an origin is committed.</summary>
+    /// <param name="origin">The origin.</param>
+    public void Stored(Origin origin)
+    {
+        ArgumentNullException.ThrowIfNull(origin);
+        origin.IsStored = true;
+        if (_stored.Count >= MostKnown)
+        {
+            _stored.Clear();
+        }
+
+        // Its row may have been erased between its commit and now.
+        _stored.TryAdd((origin.Address, origin.UserAgent), origin);
+        if (Volatile.Read(ref _erasures) != origin.Erasures)
+        {
+            _stored.TryRemove((origin.Address, origin.UserAgent), out _);
+        }
+    }
+
+    // Cut, and without what is no character: half of a pair at the cut, or what the header never encoded rightly.
+    private static string Text(string sent)
+    {
+        var bytes = Encoding.UTF8.GetBytes(sent.Length > LongestUserAgent ? sent[..LongestUserAgent] : sent);
+        return Encoding.UTF8.GetString(bytes).Replace("\0", "", StringComparison.Ordinal);
+    }
+
+    private Origin New(string address, string agent)
+    {
+        var salt = RandomNumberGenerator.GetBytes(16);
+        byte[] content = [.. salt, .. Encoding.UTF8.GetBytes($"{address}\n{agent}")];
+        return new Origin(Convert.ToHexStringLower(SHA256.HashData(content)))
+        {
+            Salt = salt,
+            Address = address,
+            UserAgent = agent,
+            Erasures = Volatile.Read(ref _erasures),
+        };
+    }
+
+    private sealed class Storing(Origins origins, Origin origin) : DocumentSessionListenerBase
+    {
+        // A session that only reads, or whose request comes to nothing, leaves no trace.
+        public override Task BeforeSaveChangesAsync(IDocumentSession session, CancellationToken token)
+        {
+            if (!origin.IsStored && session.PendingChanges.Streams().Any())
+            {
+                session.QueueSqlCommand(
+                    """
+                    insert into reports.origins (origin, salt, address, user_agent) values (?, ?, ?, ?)
+                    on conflict (origin) do nothing
+                    """,
+                    origin.Id, origin.Salt, origin.Address, origin.UserAgent);
+            }
+
+            return Task.CompletedTask;
+        }
+
+        public override Task AfterCommitAsync(IDocumentSession session, IChangeSet commit, CancellationToken token)
+        {
+            if (commit.GetStreams().Any())
+            {
+                origins.Stored(origin);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+}
+
+/// <summary>Every event names its origin: one that nobody gave any comes from the service itself.</summary>
+public sealed class OriginOfEvents : DocumentSessionListenerBase
+{
+    /// <inheritdoc/>
+    public override Task BeforeSaveChangesAsync(IDocumentSession session, CancellationToken token)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        foreach (var stream in session.PendingChanges.Streams())
+        {
+            foreach (var e in stream.Events)
+            {
+                if (e.Headers?.ContainsKey(Origins.Header) is not true)
+                {
+                    e.SetHeader(Origins.Header, Origin.Node.Id);
+                }
+            }
+        }
+
+        return Task.CompletedTask;
+    }
 }
 
 /// <summary>How tenants are named in the event store.</summary>

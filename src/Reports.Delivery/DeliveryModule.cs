@@ -62,7 +62,6 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<PageMarks>();
         services.AddSingleton<ListWalks>();
-        services.AddSingleton<Origins>();
         services.AddSingleton<DownloadLedger>();
         services.AddScoped<ReportPresenter>();
         services.AddScoped<DownloadDecider>();
@@ -84,7 +83,6 @@ public sealed class DeliveryModule : ICarterModule
     public static void Configure(StoreOptions options)
     {
         options.Projections.Add(new FinishedReportsProjection(), ProjectionLifecycle.Inline);
-        options.Storage.ExtendedSchemaObjects.Add(Origins.Table());
         options.Storage.ExtendedSchemaObjects.Add(DownloadNode.Table());
         options.Projections.Add(new QuotaOverridesProjection(), ProjectionLifecycle.Inline);
         options.Storage.ExtendedSchemaObjects.Add(RequestQuota.Table());

@@ -88,7 +88,6 @@ internal sealed partial class DownloadLedger(
             var end = refusal is null ? null : Refused(attempt, refusal);
             Start(session, attempt, end);
             await session.SaveChangesAsync(CancellationToken.None);
-            origins.Known(attempt.Origin);
             if (end is not null)
             {
                 Close(attempt, end);
@@ -186,6 +185,11 @@ internal sealed partial class DownloadLedger(
     {
         await using var session = Session(attempt);
         var state = await session.Events.FetchStreamStateAsync(attempt.Id, cancellation);
+        if (state is not null)
+        {
+            origins.Stored(attempt.Origin);
+        }
+
         switch (state?.Version)
         {
             case null:
@@ -209,7 +213,6 @@ internal sealed partial class DownloadLedger(
 
     private void Start(IDocumentSession session, DownloadAttempt attempt, object? end)
     {
-        origins.Store(session, attempt.Origin);
         session.Events.StartStream<DownloadStream>(
             attempt.Id, end is null ? [attempt.Attempted] : [attempt.Attempted, end]);
         Found(session, end is null ? null : attempt.Finding);
@@ -234,6 +237,7 @@ internal sealed partial class DownloadLedger(
         var session = store.LightweightSession(Tenants.Name(attempt.Tenant));
         session.LastModifiedBy = attempt.Attempted.By.Id;
         session.SetHeader("request_id", attempt.Attempted.RequestId);
+        origins.Put(session, attempt.Origin);
         return session;
     }
 

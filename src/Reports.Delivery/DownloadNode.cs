@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
+using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Weasel.Core;
@@ -14,12 +15,14 @@ namespace Reports.Delivery;
 
 /// <summary>
 /// Keeps this node's lease, writes down endings that had to wait, and closes the attempts of nodes whose lease has
-/// lapsed as interrupted. Time is the database's, so that nodes need not agree on theirs.
+/// lapsed as interrupted. Time is the database's, so that nodes need not agree on theirs. With the lease it hears of
+/// origins that were erased, and forgets them.
 /// </summary>
 internal sealed partial class DownloadNode(
     NpgsqlDataSource database,
     IDocumentStore store,
     DownloadLedger ledger,
+    Origins origins,
     DeliveryOptions options,
     TimeProvider clock,
     ILogger<DownloadNode> log) : BackgroundService
@@ -92,7 +95,8 @@ internal sealed partial class DownloadNode(
             select $1, now() + $2, coalesce($3, last_value - 1) from events.mt_events_sequence
             on conflict (node_id) do update set lease_until = excluded.lease_until, floor = excluded.floor
             returning floor, coalesce((select lease_until > now() from before), false),
-                      (select last_value from events.mt_events_sequence)
+                      (select last_value from events.mt_events_sequence),
+                      (select count(*) from events.mt_events where type = 'audit.subject-erased.v1')
             """);
         command.Parameters.AddWithValue(ledger.NodeId);
         command.Parameters.AddWithValue(options.NodeLease);
@@ -110,6 +114,7 @@ internal sealed partial class DownloadNode(
 
         ledger.LeaseEnds = asked + (long)(options.NodeLease.TotalSeconds * Stopwatch.Frequency);
         MoveFloor(row.GetInt64(2), answered);
+        origins.Forget(row.GetInt64(3));
     }
 
     // Whatever has a number up to the one that was read had started by then. So once every attempt that had started by

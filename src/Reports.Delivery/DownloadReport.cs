@@ -19,7 +19,6 @@ namespace Reports.Delivery;
 internal sealed partial class DownloadReport(
     DownloadDecider decider,
     DownloadLedger ledger,
-    Origins origins,
     ReportFiles files,
     DownloadQuota downloads,
     DeliveryOptions options,
@@ -129,7 +128,7 @@ internal sealed partial class DownloadReport(
     private DownloadAttempt Attempt(
         HttpContext http, string locator, Guid id, long start, DownloadDecision decision)
     {
-        var (target, caller, origin) = (decision.Target, current.Caller, origins.Of(http));
+        var (target, caller, origin) = (decision.Target, current.Caller, current.Origin!);
         var attempted = new DownloadAttempted(
             id,
             ledger.NodeId,

@@ -47,7 +47,7 @@ internal static class DatabaseGrants
         grant select, insert, delete on reports.download_quota_uses to {App};
         grant select, insert, update, delete on reports.download_nodes, reports.finished_reports,
             reports.generation_watch, reports.idempotency_keys, reports.request_quota_uses to {App};
-        grant insert, select (origin) on reports.download_origins to {App};
+        grant insert, select (origin) on reports.origins to {App};
         grant select on reports.access_credentials, reports.access_merchants, reports.expired_reports,
             reports.finished_report_days, reports.finished_reports, reports.lifecycle_merchants, reports.quota_overrides,
             reports.report_requests, reports.schedules to {Auditor};

@@ -38,6 +38,7 @@ internal static class EventStore
 
         // Only what a request or a command opens is the caller's. Message handlers open theirs for the tenant of their
         // message, and the framework's own session factory has no tenant to fall back to: it fails loudly.
+        services.AddSingleton<Origins>();
         services.AddScoped<TenantSessions>();
         services.AddScoped(s => s.GetRequiredService<TenantSessions>().OpenSession());
         services.AddScoped(s => s.GetRequiredService<TenantSessions>().QuerySession());
@@ -95,6 +96,8 @@ internal static class EventStore
         options.OpenTelemetry.TrackConnections = JasperFx.OpenTelemetry.TrackLevel.Normal;
         options.OpenTelemetry.TrackEventCounters();
 
+        options.Listeners.Add(new OriginOfEvents());
+        options.Storage.ExtendedSchemaObjects.Add(Origins.Table());
         AccessModule.Configure(options);
         LifecycleModule.Configure(options);
         DeliveryModule.Configure(options);
@@ -102,8 +105,10 @@ internal static class EventStore
     }
 }
 
-/// <summary>Opens sessions for the caller's tenant; events that are appended carry who and which request.</summary>
-internal sealed class TenantSessions(IDocumentStore store, CurrentCaller current)
+/// <summary>
+/// Opens sessions for the caller's tenant; events that are appended carry who, from where and which request.
+/// </summary>
+internal sealed class TenantSessions(IDocumentStore store, Origins origins, CurrentCaller current)
 {
     public IQuerySession QuerySession() => store.QuerySession(Tenants.Name(current.Required.Tenant));
 
@@ -117,6 +122,7 @@ internal sealed class TenantSessions(IDocumentStore store, CurrentCaller current
             session.SetHeader("request_id", request);
         }
 
+        origins.Put(session, current.Origin);
         return session;
     }
 }

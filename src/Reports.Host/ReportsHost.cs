@@ -19,12 +19,13 @@ internal static class ReportsHost
     /// <param name="args">Settings beyond those of the environment.</param>
     /// <param name="compilesHandlers">Whether the handlers' code is made and compiled at the start.</param>
     /// <param name="isMigrating">Whether it is to change the schema, as the role that owns it, and nothing else.</param>
+    /// <param name="isOwner">Whether it has the rights of that role without changing the schema.</param>
     public static WebApplicationBuilder Builder(
-        string[] args, bool compilesHandlers = false, bool isMigrating = false)
+        string[] args, bool compilesHandlers = false, bool isMigrating = false, bool isOwner = false)
     {
         var builder = WebApplication.CreateBuilder(args);
         var settings = Settings.From(builder.Configuration);
-        settings = isMigrating ? settings.ForMigrating() : settings;
+        settings = isMigrating || isOwner ? settings.AsOwner(isMigrating) : settings;
         var connections = ConnectionLimits.From(builder.Configuration);
         var services = builder.Services;
         services.AddSingleton(settings);

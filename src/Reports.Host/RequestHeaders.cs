@@ -15,7 +15,9 @@ internal static class RequestHeaders
     public static Task Apply(HttpContext http, Func<Task> next)
     {
         http.TraceIdentifier = Guid.CreateVersion7().ToString("N");
-        http.RequestServices.GetRequiredService<CurrentCaller>().RequestId = http.TraceIdentifier;
+        var current = http.RequestServices.GetRequiredService<CurrentCaller>();
+        current.RequestId = http.TraceIdentifier;
+        current.FindOrigin = () => http.RequestServices.GetRequiredService<Origins>().Of(http);
 
         // The exception handler clears the headers, so they are set when the answer starts.
         http.Response.OnStarting(

@@ -15,6 +15,7 @@ internal static class Schema
     /// <param name="cancellation">Stops the work.</param>
     public static async Task ApplyAsync(IServiceProvider services, CancellationToken cancellation)
     {
+        await RenameAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
         await services.GetRequiredService<IDocumentStore>().Storage.ApplyAllConfiguredChangesToDatabaseAsync();
         await AuditModule.ApplySchemaAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
         await services.GetRequiredService<IMessageStore>().Admin.MigrateAsync();
@@ -28,5 +29,20 @@ internal static class Schema
             services.GetRequiredService<NpgsqlDataSource>(),
             services.GetRequiredService<Settings>().Logins,
             services.GetRequiredService<ILogger<DatabaseRoles>>()).ApplyAsync(cancellation);
+    }
+
+    // What the event store does not know any more, it would leave behind and make anew, empty.
+    private static async Task RenameAsync(NpgsqlDataSource database, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            """
+            do $$ begin
+                if to_regclass('reports.download_origins') is not null and to_regclass('reports.origins') is null then
+                    alter table reports.download_origins rename to origins;
+                    alter table reports.origins rename constraint pkey_download_origins_origin to pkey_origins_origin;
+                end if;
+            end $$
+            """);
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 }

@@ -58,8 +58,8 @@ internal sealed record Settings(
             DatabaseLogins.From(reports));
     }
 
-    /// <summary>The same settings for a program that changes the schema: all that it does, it does as its owner.</summary>
-    public Settings ForMigrating() => this with { Database = Logins.Migrator, IsMigrating = true };
+    /// <summary>The same settings for a program that does all that it does as the owner of the schema.</summary>
+    public Settings AsOwner(bool isMigrating) => this with { Database = Logins.Migrator, IsMigrating = isMigrating };
 
     // A record prints its members, and two of these are secrets.
     public override string ToString() => nameof(Settings);

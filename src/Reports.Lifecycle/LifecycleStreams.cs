@@ -8,7 +8,7 @@ namespace Reports.Lifecycle;
 /// Changes one stream by a decision on its state, where nothing else follows from the change. Of two who change it at
 /// once the second decides again, on what the first left.
 /// </summary>
-internal sealed class LifecycleStreams(IDocumentStore store, CurrentCaller current)
+internal sealed class LifecycleStreams(IDocumentStore store, Origins origins, CurrentCaller current)
 {
     private const int MostTries = 5;
 
@@ -24,6 +24,7 @@ internal sealed class LifecycleStreams(IDocumentStore store, CurrentCaller curre
         {
             await using var session = store.LightweightSession(Tenants.Name(current.Required.Tenant));
             session.LastModifiedBy = current.Required.Actor.Id;
+            origins.Put(session, current.Origin);
             var events = await session.Events.FetchForWriting<TState>(stream, cancellation);
             events.AppendMany(decide(events.Aggregate));
             try

@@ -292,7 +292,7 @@ public sealed class DownloadTests(ReportsApp app)
         var (attempted, _) = await merchant.AttemptAsync(response);
         JsonSerializer.Serialize(attempted, ContractJson.Options).ShouldNotContain("127.0.0.1");
         await using var command = app.Database.CreateCommand(
-            "select salt, address, user_agent from reports.download_origins where origin = $1");
+            "select salt, address, user_agent from reports.origins where origin = $1");
         command.Parameters.AddWithValue(attempted.Origin!);
         await using var row = await command.ExecuteReaderAsync();
         (await row.ReadAsync()).ShouldBeTrue();
@@ -330,7 +330,7 @@ public sealed class DownloadTests(ReportsApp app)
         foreach (var response in responses)
         {
             var (attempted, _) = await merchant.AttemptAsync(response);
-            await using var command = app.Database.CreateCommand("select count(*) from reports.download_origins where origin = $1");
+            await using var command = app.Database.CreateCommand("select count(*) from reports.origins where origin = $1");
             command.Parameters.AddWithValue(attempted.Origin!);
             (await command.ExecuteScalarAsync()).ShouldBe(1L);
             response.Dispose();
@@ -349,7 +349,7 @@ public sealed class DownloadTests(ReportsApp app)
                 Guid.CreateVersion7(), ledger.NodeId, "GET", LocatorKind.Token, "", null, new(1, null, null, null, now), "", "",
                 Actor.Anonymous, now),
             merchant.Id,
-            new Origin(Guid.CreateVersion7().ToString(), [], "", ""),
+            new Origin(Guid.CreateVersion7().ToString()),
             Stopwatch.GetTimestamp());
 
         (await ledger.BeginAsync(attempt)).ShouldBeFalse();

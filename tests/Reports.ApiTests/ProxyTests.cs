@@ -95,7 +95,7 @@ public sealed class ProxyTests(ReportsApp app)
         using var download = await client.GetAsync(new Uri(TestMerchant.PathOf(report), UriKind.Relative));
         var (attempted, _) = await merchant.AttemptAsync(download);
         await using var command = app.Database.CreateCommand(
-            "select address from reports.download_origins where origin = $1");
+            "select address from reports.origins where origin = $1");
         command.Parameters.AddWithValue(attempted.Origin!);
         return ((string)(await command.ExecuteScalarAsync())!, Url(report));
     }

@@ -23,11 +23,15 @@ internal static class Instance
     ];
 
     /// <summary>Runs some work; what goes wrong is told in one sentence.</summary>
-    public static Task<int> RunAsync(Func<IServiceProvider, Task> work, bool isMigrating = false) =>
+    /// <param name="work">The work.</param>
+    /// <param name="isMigrating">Whether it changes the schema.</param>
+    /// <param name="isOwner">Whether it needs the rights of the schema's owner for something else.</param>
+    public static Task<int> RunAsync(
+        Func<IServiceProvider, Task> work, bool isMigrating = false, bool isOwner = false) =>
         GuardAsync(async () =>
         {
             var builder = ReportsHost.Builder(
-                [.. QuietLog, "--Reports:Nodes:Mode=Balanced"], isMigrating: isMigrating);
+                [.. QuietLog, "--Reports:Nodes:Mode=Balanced"], isMigrating: isMigrating, isOwner: isOwner);
             await using var app = ReportsHost.Build(builder);
             await work(app.Services);
         });
@@ -81,7 +85,7 @@ internal static class Instance
         this IServiceProvider services, Guid? tenant, IRequest<TResult> request, CancellationToken cancellation)
     {
         await using var scope = services.CreateAsyncScope();
-        scope.ServiceProvider.GetRequiredService<CurrentCaller>().Caller = Caller.Operator(tenant);
+        BeOperator(scope.ServiceProvider, tenant);
         return await scope.ServiceProvider.GetRequiredService<ISender>().Send(request, cancellation);
     }
 
@@ -90,8 +94,15 @@ internal static class Instance
         this IServiceProvider services, Guid? tenant, IRequest request, CancellationToken cancellation)
     {
         await using var scope = services.CreateAsyncScope();
-        scope.ServiceProvider.GetRequiredService<CurrentCaller>().Caller = Caller.Operator(tenant);
+        BeOperator(scope.ServiceProvider, tenant);
         await scope.ServiceProvider.GetRequiredService<ISender>().Send(request, cancellation);
+    }
+
+    private static void BeOperator(IServiceProvider scope, Guid? tenant)
+    {
+        var current = scope.GetRequiredService<CurrentCaller>();
+        current.Caller = Caller.Operator(tenant);
+        current.FindOrigin = () => Origin.Command;
     }
 }
 
