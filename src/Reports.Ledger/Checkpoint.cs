@@ -233,7 +233,7 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
     {
         ArgumentNullException.ThrowIfNull(note);
         var end = note.LastIndexOf("\n\n", StringComparison.Ordinal);
-        if (end < 0 || !note.EndsWith('\n') || Checkpoint.Parse(note[..(end + 1)]) is not { } checkpoint)
+        if (end < 0 || end + 2 == note.Length || !note.EndsWith('\n') || Checkpoint.Parse(note[..(end + 1)]) is not { } checkpoint)
         {
             return null;
         }
