@@ -4,7 +4,10 @@ using Marten;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Npgsql;
+using Reports.Audit.Sealing;
+using Reports.BuildingBlocks;
 using Reports.Contracts.Events;
 
 [assembly: JasperFx.JasperFxAssembly]
@@ -23,6 +26,9 @@ public sealed record AuditOptions
     /// <summary>How many requests to the audit surface a principal may send in an hour.</summary>
     public int ReadsPerHour { get; init; } = 1000;
 
+    /// <summary>The settings of the ledger.</summary>
+    public LedgerOptions Ledger { get; init; } = new();
+
     /// <inheritdoc/>
     public override string ToString() => nameof(AuditOptions);
 }
@@ -34,17 +40,49 @@ public sealed class AuditModule : ICarterModule
     /// <param name="services">The services of the host.</param>
     /// <param name="options">The settings.</param>
     /// <returns>The same services.</returns>
-    public static IServiceCollection AddAudit(IServiceCollection services, AuditOptions options) =>
-        services.AddSingleton(options)
-            .AddSingleton(s => new SealerDatabase(
-                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().SealerDatabase)))
+    public static IServiceCollection AddAudit(IServiceCollection services, AuditOptions options)
+    {
+        services.AddHealthChecks()
+            .AddCheck<LedgerCheck>("ledger", HealthStatus.Degraded, tags: ["ready", "ledger"]);
+        AddSealer(services, options);
+        services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<AuditModule>());
+        services.AddValidatorsFromAssemblyContaining<AuditModule>(
+            ServiceLifetime.Singleton, includeInternalTypes: true);
+        return services.AddHostedService(s => s.GetRequiredService<CurrentCheckpoint>())
+            .AddSingleton<CurrentCheckpoint>()
             .AddSingleton(s => new AuditorDatabase(
                 NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)))
             .AddSingleton<AuditQuota>()
             .AddSingleton<AuditReads>()
-            .AddScoped<AuditReading>()
-            .AddMediatR(c => c.RegisterServicesFromAssemblyContaining<AuditModule>())
-            .AddValidatorsFromAssemblyContaining<AuditModule>(ServiceLifetime.Singleton, includeInternalTypes: true);
+            .AddScoped<AuditReading>();
+    }
+
+    /// <summary>Adds what seals and nothing else: a program that only seals needs no more.</summary>
+    /// <param name="services">The services of the program.</param>
+    /// <param name="options">The settings.</param>
+    /// <returns>The same services.</returns>
+    public static IServiceCollection AddSealer(IServiceCollection services, AuditOptions options)
+    {
+        services.AddSingleton(options)
+            .AddSingleton(options.Ledger)
+            .AddSingleton(s => new SealerDatabase(
+                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().SealerDatabase)))
+            .AddSingleton<LedgerKeys>()
+            .AddSingleton<LedgerMemory>()
+            .AddSingleton<LedgerState>();
+        return options.Ledger.Seals ? services.AddHostedService<SealerLoop>() : services;
+    }
+
+    /// <summary>
+    /// Has the answers of every endpoint that is marked with <see cref="CheckpointedResponses"/> carry the newest
+    /// checkpoint; after routing.
+    /// </summary>
+    /// <param name="app">The pipeline.</param>
+    public static void ShowCheckpoints(IApplicationBuilder app)
+    {
+        var current = app.ApplicationServices.GetRequiredService<CurrentCheckpoint>();
+        app.Use(current.ShowAsync);
+    }
 
     /// <summary>Adds the module's tables to the event store.</summary>
     /// <param name="options">The options of the store.</param>

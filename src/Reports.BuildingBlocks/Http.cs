@@ -172,3 +172,20 @@ public sealed class CountedRequests
     public static bool Counts(HttpContext http) =>
         http?.GetEndpoint()?.Metadata.GetMetadata<CountedRequests>() is not null;
 }
+
+/// <summary>Marks an endpoint whose answers carry the newest checkpoint of the ledger.</summary>
+public sealed class CheckpointedResponses
+{
+    private CheckpointedResponses()
+    {
+    }
+
+    /// <summary>The mark.</summary>
+    public static CheckpointedResponses Marker { get; } = new();
+
+    /// <summary>Whether the answer to a request is to carry it.</summary>
+    /// <param name="http">The request, after routing.</param>
+    /// <returns>True when its endpoint is marked.</returns>
+    public static bool Carries(HttpContext http) =>
+        http?.GetEndpoint()?.Metadata.GetMetadata<CheckpointedResponses>() is not null;
+}

@@ -124,13 +124,13 @@ public sealed class DeliveryModule : ICarterModule
         {
             reports.MapMethods(path, Methods, ListReports.Endpoint)
                 .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
-                .WithMetadata(CountedRequests.Marker)
+                .WithMetadata(CountedRequests.Marker, CheckpointedResponses.Marker)
                 .DescribeList(path);
         }
 
         reports.MapMethods(ListReports.Path + "{encrypted_id}/", Methods, ShowReport.Endpoint)
             .RequireAuthorization(PermissionRequirement.Policy(Permissions.ViewReport))
-            .WithMetadata(CountedRequests.Marker)
+            .WithMetadata(CountedRequests.Marker, CheckpointedResponses.Marker)
             .DescribeReport();
         foreach (var path in (string[])[ListReports.Path, "/api/v1/reports/files/"])
         {
@@ -138,7 +138,7 @@ public sealed class DeliveryModule : ICarterModule
             var refusing = new RefusesByItself();
             reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint)
                 .AllowAnonymous()
-                .WithMetadata(refusing)
+                .WithMetadata(refusing, CheckpointedResponses.Marker)
                 .DescribeDownload(path);
             reports.Map(path + "{token}/download/", DownloadReport.Endpoint)
                 .AllowAnonymous()

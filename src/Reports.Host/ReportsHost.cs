@@ -54,6 +54,7 @@ internal static class ReportsHost
         {
             SealerDatabase = EventStore.Connection(settings.Logins.Sealer, "reports-sealer"),
             AuditorDatabase = EventStore.Connection(settings.Logins.Auditor, "reports-auditor"),
+            Ledger = settings.Ledger,
             ReadsPerHour = settings.AuditReadsPerHour,
         });
         services.AddReferenceGenerator(settings.Database);
@@ -93,6 +94,7 @@ internal static class ReportsHost
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         app.Use(RequestShape.Check);
         app.UseAuthorization();
+        AuditModule.ShowCheckpoints(app);
         DeliveryModule.CountRequests(app);
         app.MapCarter();
         app.MapHealth();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using Reports.Access;
+using Reports.Audit;
 using Reports.BuildingBlocks;
 using Reports.Host.Roads;
 using Reports.Lifecycle;
@@ -28,7 +29,8 @@ internal sealed record Settings(
     LifecycleOptions Lifecycle,
     RoadSettings Roads,
     string? ReadyFile,
-    DatabaseLogins Logins)
+    DatabaseLogins Logins,
+    LedgerOptions Ledger)
 {
     /// <summary>Whether this program runs as the role that owns the schema, to change it.</summary>
     public bool IsMigrating { get; init; }
@@ -55,7 +57,8 @@ internal sealed record Settings(
             ReadLifecycle(reports),
             RoadSettings.From(reports),
             reports["ReadyFile"],
-            DatabaseLogins.From(reports));
+            DatabaseLogins.From(reports),
+            LedgerSettings.From(reports));
     }
 
     /// <summary>The same settings for a program that does all that it does as the owner of the schema.</summary>
@@ -109,7 +112,7 @@ internal sealed record Settings(
         };
     }
 
-    private static byte[]? TryBase64(string? text)
+    internal static byte[]? TryBase64(string? text)
     {
         var bytes = new byte[text?.Length ?? 0];
         return Convert.TryFromBase64String(text ?? "", bytes, out var length) ? bytes[..length] : null;
@@ -120,8 +123,8 @@ internal sealed record Settings(
             ? value
             : throw new SettingException($"{section.Path}:{name}", "is missing");
 
-    private static bool Flag(IConfigurationSection section, string name) =>
-        section[name] is not { } text ? false
+    internal static bool Flag(IConfigurationSection section, string name, bool standard = false) =>
+        section[name] is not { } text ? standard
         : bool.TryParse(text, out var flag) ? flag
         : throw new SettingException($"{section.Path}:{name}", "must be true or false");
 

@@ -6,6 +6,7 @@ using Npgsql;
 using Reports.Access;
 using Reports.Host;
 using Reports.Host.Commands;
+using Reports.Ledger;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(Reports.ApiTests.ReportsApp))]
@@ -73,6 +74,7 @@ public sealed class ReportsApp : IAsyncLifetime
         ["REPORTS__STORAGE__ROOT"] = files,
         ["REPORTS__KEYS__CURRENT"] = "1",
         ["REPORTS__KEYS__MASTER__1"] = MasterKey,
+        ["REPORTS__LEDGER__KEYS__1"] = LedgerKey,
         ["REPORTS__NODES__LEASE"] = "00:00:02",
         ["REPORTS__RETENTION__INTERVAL"] = "1.00:00:00",
         ["REPORTS__QUOTAS__DOWNLOADSPERHOUR"] = "100000",
@@ -113,6 +115,9 @@ public sealed class ReportsApp : IAsyncLifetime
 
     private static readonly string[] FailureQuotas = ["PerAddress", "PerIdentity", "PerAddressAndIdentity"];
 
+    /// <summary>A key that signs nothing but the checkpoints of tests.</summary>
+    internal static readonly string LedgerKey = Convert.ToBase64String(CheckpointSigner.Generate());
+
     private const string MasterKey = "dGVzdHMgb25seTogbm90aGluZyBpcyBzZWFsZWQgYnkgdGhpcw==";
 
     /// <summary>The host, not built yet, with the settings of the tests.</summary>
@@ -129,6 +134,7 @@ public sealed class ReportsApp : IAsyncLifetime
             $"--Reports:Storage:Root={_files}",
             "--Reports:Keys:Current=1",
             $"--Reports:Keys:Master:1={MasterKey}",
+            $"--Reports:Ledger:Keys:1={LedgerKey}",
             "--Reports:Nodes:Mode=Solo",
             .. EveryLogger.Select(logger => $"--Logging:LogLevel:{logger}=Trace"),
             "--Reports:Nodes:Lease=00:00:02",

@@ -20,6 +20,7 @@ internal static class Commands
             "Reports: finished transaction reports for merchants, and the record of who fetched them.")
         {
             ServeCommand.Build(),
+            LedgerCommands.Seal(),
             Group("schema", "The database schema", SchemaApply()),
             MerchantCommands.Build(),
             KeyCommands.Build(),
@@ -28,6 +29,7 @@ internal static class Commands
             GeneratorCommands.Build(),
             HoldCommands.Build(),
             LedgerCommands.Build(),
+            LedgerCommands.Audit(),
             Request(),
             DeadLetterCommands.Build(),
             ImportCommands.Import(),

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Reports.Audit;
 
 namespace Reports.Host.Commands;
 
@@ -67,6 +68,7 @@ internal static class ServeCommand
             var isAttended = Environment.GetEnvironmentVariable("REPORTS__READYFILE") is { Length: > 0 };
             string[] args = isAttended ? Instance.QuietLog : [];
             await using var app = ReportsHost.Build(ReportsHost.Builder(args));
+            LedgerSettings.RequireKey(app.Services.GetRequiredService<LedgerOptions>());
             if (app.Services.GetRequiredService<Settings>().AppliesSchema)
             {
                 await using var migrating = ReportsHost.Build(ReportsHost.Builder(args, isMigrating: true));

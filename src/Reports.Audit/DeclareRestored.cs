@@ -1,0 +1,63 @@
+using FluentValidation;
+using Marten;
+using MediatR;
+using Npgsql;
+using Reports.Audit.Sealing;
+using Reports.BuildingBlocks;
+using Reports.Contracts.Events;
+using Reports.Ledger;
+
+namespace Reports.Audit;
+
+/// <summary>
+/// An operator says that the end of the record is gone because a backup was restored: the ledger goes on from what is
+/// there, and the declaration is in it for good.
+/// </summary>
+public static class DeclareRestored
+{
+    private const int LongestReason = 500;
+
+    /// <summary>The declaration.</summary>
+    /// <param name="Reason">Why; a reference, never a person's name.</param>
+    public sealed record Command(string Reason) : IRequest<RestoredFromBackup>;
+
+    internal sealed class Validator : AbstractValidator<Command>
+    {
+        public Validator() => RuleFor(c => c.Reason).NotEmpty().MaximumLength(LongestReason);
+    }
+
+    internal sealed class Handler(
+        IDocumentSession session, AuditorDatabase database, CurrentCheckpoint ledger, LedgerMemory memory,
+        TimeProvider clock, CurrentCaller current) : IRequestHandler<Command, RestoredFromBackup>
+    {
+        public async Task<RestoredFromBackup> Handle(Command request, CancellationToken cancellationToken)
+        {
+            await using var connection = await database.Source.OpenConnectionAsync(cancellationToken);
+            var view = await ledger.ReadAsync(cancellationToken);
+            var lost = await LostAsync(connection, view, cancellationToken);
+            var now = clock.GetUtcNow();
+            var restored = new RestoredFromBackup(
+                Guid.CreateVersion7(now), lost.Size, Convert.ToHexStringLower(lost.Root), view.Size, request.Reason,
+                current.Required.Actor, now);
+            session.Events.StartStream<AuditStream>(restored.RestoreId, restored);
+            await session.SaveChangesAsync(cancellationToken);
+            return restored;
+        }
+
+        private async Task<Checkpoint> LostAsync(
+            NpgsqlConnection connection, LedgerView view, CancellationToken cancellation)
+        {
+            try
+            {
+                return await memory.LostAsync(connection, view, cancellation) ?? throw Refused(
+                    "The ledger has everything that the anchors know of, or its loss is declared already.");
+            }
+            catch (LedgerFaultException e)
+            {
+                throw Refused($"That is no restored backup. {e.Message}.");
+            }
+        }
+
+        private static ProblemException Refused(string detail) => new(Problem.Conflict with { Detail = detail });
+    }
+}

@@ -1,0 +1,232 @@
+using System.Diagnostics;
+using Npgsql;
+using NpgsqlTypes;
+using Reports.Ledger;
+
+namespace Reports.Audit.Sealing;
+
+/// <summary>
+/// Seals events: adds a leaf for each to the tree, and signs the tree's new head, all in one transaction. One sealer
+/// works at a time, the one that holds the lock; its connection is the lock's, so that whoever has lost the one has
+/// lost the other.
+/// </summary>
+internal sealed class Sealer : IAsyncDisposable
+{
+    private const long SealerLock = 0x5265_706F_7274_0006;
+
+    // A second sealer would break the leaves' primary key. The last statement tells that the head is still the one
+    // that these leaves were added to.
+    private const string Write =
+        """
+        insert into ledger.leaves (idx, seq_id, leaf, is_late)
+        select $1 + r.n - 1, r.seq_id, r.leaf, r.n <= $4
+        from unnest($2::bigint[], $3::bytea[]) with ordinality r (seq_id, leaf, n)
+        """;
+
+    private const string WriteNodes =
+        "insert into ledger.nodes (level, idx, hash) select * from unnest($1::int[], $2::bigint[], $3::bytea[])";
+
+    private const string WriteCheckpoint =
+        """
+        insert into ledger.checkpoints (size, root, last_seq, edge, note)
+        select $1, $2, $3, $4, $5
+        where $6 is not distinct from (select note from ledger.checkpoints where size < $1 order by size desc limit 1)
+          and not exists (select from ledger.checkpoints where size >= $1)
+        returning size
+        """;
+
+    private readonly NpgsqlConnection _connection;
+    private readonly LedgerOptions _options;
+    private readonly LedgerKeys _keys;
+    private readonly LedgerMemory _memory;
+    private readonly TimeProvider _clock;
+    private readonly Frontier _frontier;
+    private LedgerHead? _head;
+    private IReadOnlyCollection<long> _late = [];
+
+    private Sealer(
+        NpgsqlConnection connection, LedgerOptions options, LedgerKeys keys, LedgerMemory memory, TimeProvider clock)
+    {
+        (_connection, _options, _keys, _memory, _clock) = (connection, options, keys, memory, clock);
+        _frontier = new Frontier(connection);
+    }
+
+    /// <summary>The end of the ledger; none before the first round, and after a failed one.</summary>
+    public LedgerHead? Head => _head;
+
+    /// <summary>Whether a transaction that may still bring an event is waited for.</summary>
+    public bool IsWaiting => _frontier.IsWaiting;
+
+    /// <summary>Becomes the sealer, if nobody else is.</summary>
+    /// <returns>The sealer; null when another is at work.</returns>
+    public static async Task<Sealer?> TryBeginAsync(
+        NpgsqlDataSource database, LedgerOptions options, LedgerKeys keys, LedgerMemory memory, TimeProvider clock,
+        CancellationToken cancellation)
+    {
+        var connection = await database.OpenConnectionAsync(cancellation);
+        try
+        {
+            await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({SealerLock})", connection);
+            if (await command.ExecuteScalarAsync(cancellation) is true)
+            {
+                return new Sealer(connection, options, keys, memory, clock);
+            }
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+
+        await connection.DisposeAsync();
+        return null;
+    }
+
+    /// <summary>Whether somebody holds the lock.</summary>
+    public static async Task<bool> IsAnyAtWorkAsync(NpgsqlConnection connection, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            select exists (
+                select from pg_locks
+                where locktype = 'advisory' and granted and objsubid = 1
+                  and database = (select oid from pg_database where datname = current_database())
+                  and (classid::bigint << 32) + objid::bigint = {SealerLock})
+            """,
+            connection);
+        return await command.ExecuteScalarAsync(cancellation) is true;
+    }
+
+    /// <summary>Seals what can be sealed, up to a batch.</summary>
+    /// <returns>What was done.</returns>
+    /// <exception cref="LedgerFaultException">
+    /// Something is wrong; what comes before it is sealed. The next round looks again.
+    /// </exception>
+    public async Task<SealRound> SealAsync(CancellationToken cancellation)
+    {
+        var began = Stopwatch.GetTimestamp();
+        _head ??= await BeginAsync(cancellation);
+        var frontier = await _frontier.AdvanceAsync(cancellation);
+        if (frontier <= _head.LastSequence && _late.Count == 0)
+        {
+            return new SealRound(0, 0, false, Stopwatch.GetElapsedTime(began));
+        }
+
+        var batch = await LedgerBatch.ReadAsync(
+            _connection, _late, _head.LastSequence, frontier, _options.LargestBatch, cancellation);
+        if (batch.Count > 0)
+        {
+            await WriteAsync(batch, cancellation);
+        }
+
+        if (batch.Fault is { } fault)
+        {
+            throw fault;
+        }
+
+        _late = [];
+        return new SealRound(
+            batch.Count, batch.Late, batch.LastSequence < frontier, Stopwatch.GetElapsedTime(began));
+    }
+
+    /// <summary>Has events sealed that came late, in the next round.</summary>
+    /// <param name="sequences">Their sequences.</param>
+    public void Add(IReadOnlyCollection<long> sequences) => _late = sequences;
+
+    /// <summary>Looks through what is sealed for events that came late, and for events that are gone.</summary>
+    /// <param name="sweep">What was looked through, and how far.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <returns>What was found.</returns>
+    public Task<SweepFindings> SweepAsync(Sweep sweep, CancellationToken cancellation) =>
+        _head is { } head
+            ? sweep.RunAsync(_connection, head.LastSequence, cancellation)
+            : Task.FromResult(SweepFindings.None);
+
+    public async ValueTask DisposeAsync() => await _connection.DisposeAsync();
+
+    // Before anything is added, the ledger must be the one that was known.
+    private async Task<LedgerHead> BeginAsync(CancellationToken cancellation)
+    {
+        var head = await LedgerHead.LoadAsync(_connection, _options.Origin, _keys.Believed, cancellation);
+        await _memory.CheckAsync(_connection, head, cancellation);
+        _memory.Note(head.Note is null ? null : SignedCheckpoint.Parse(head.Note));
+        await using var command = new NpgsqlCommand(
+            "insert into ledger.keys (id, pem) select * from unnest($1::text[], $2::text[]) on conflict do nothing",
+            _connection);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. _keys.Signers.Select(s => s.Key.Id)] });
+        command.Parameters.Add(
+            new NpgsqlParameter<string[]> { TypedValue = [.. _keys.Signers.Select(s => s.Key.ToPem())] });
+        await command.ExecuteNonQueryAsync(cancellation);
+        return head;
+    }
+
+    private async Task WriteAsync(LedgerBatch batch, CancellationToken cancellation)
+    {
+        // Until the commit is known, nothing is: a round that fails begins anew from what is there.
+        var before = _head!;
+        _head = null;
+        var (sequences, leaves) = (batch.Sequences, batch.Leaves);
+        var nodes = new List<(int Level, long Index, byte[] Hash)>();
+        foreach (var leaf in leaves)
+        {
+            before.Edge.Append(leaf, (level, index, hash) =>
+            {
+                if (level % LedgerTree.LevelStep == 0)
+                {
+                    nodes.Add((level, index, hash));
+                }
+            });
+        }
+
+        var (size, root) = (before.Edge.Count, before.Edge.Root());
+        var note = SignedCheckpoint.Sign(
+            new Checkpoint(_options.Origin, size, root, batch.LastSequence, _clock.GetUtcNow(), []),
+            _keys.Signers);
+        var text = note.Note();
+        await using var transaction = await _connection.BeginTransactionAsync(cancellation);
+        await using var writes = new NpgsqlBatch(_connection, transaction);
+        writes.BatchCommands.Add(Command(
+            Write, Long(before.Size), Value(sequences), Value(leaves), new NpgsqlParameter<int> { TypedValue = batch.Late }));
+        writes.BatchCommands.Add(Command(
+            WriteNodes, Value(nodes.Select(n => n.Level).ToArray()), Value(nodes.Select(n => n.Index).ToArray()),
+            Value(nodes.Select(n => n.Hash).ToArray())));
+        writes.BatchCommands.Add(Command(
+            WriteCheckpoint, Long(size), Value(root), Long(batch.LastSequence), Value(before.Edge.ToBytes()),
+            Text(text), Text(before.Note)));
+        if (await writes.ExecuteScalarAsync(cancellation) is null)
+        {
+            throw new LedgerFaultException(
+                LedgerVerdict.Fork, before.LastSequence,
+                $"the newest checkpoint is no longer the one of size {before.Size} that was read before");
+        }
+
+        await transaction.CommitAsync(cancellation);
+        _head = new LedgerHead(text, size, root, batch.LastSequence, before.Edge);
+        _memory.Note(note);
+    }
+
+    private static NpgsqlBatchCommand Command(string sql, params NpgsqlParameter[] parameters)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(parameter);
+        }
+
+        return command;
+    }
+
+    private static NpgsqlParameter<T> Value<T>(T value) => new() { TypedValue = value };
+
+    private static NpgsqlParameter<long> Long(long value) => new() { TypedValue = value };
+
+    private static NpgsqlParameter Text(string? value) =>
+        new() { NpgsqlDbType = NpgsqlDbType.Text, Value = (object?)value ?? DBNull.Value };
+}
+
+/// <summary>What a round did.</summary>
+/// <param name="Sealed">How many events were sealed.</param>
+/// <param name="Late">How many of them came late.</param>
+/// <param name="HasMore">Whether there are more that could be.</param>
+/// <param name="Took">How long it took.</param>
+internal sealed record SealRound(int Sealed, int Late, bool HasMore, TimeSpan Took);
