@@ -32,7 +32,7 @@ internal static class LedgerSettings
         if (options is { Seals: true, Keys: [] })
         {
             throw new SettingException(
-                "Reports:Ledger:Keys:1", "is missing: `audit ledger-key` makes one, or let others seal by Reports:Ledger:Seals=false");
+                "Reports:Ledger:Keys:1", "is missing: `ledger new-key` makes one, or let others seal by Reports:Ledger:Seals=false");
         }
     }
 

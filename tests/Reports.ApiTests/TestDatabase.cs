@@ -19,11 +19,15 @@ public sealed class TestDatabase : IAsyncLifetime
     private const long CreationLock = 0x5265_706F_7274_0100;
 
     private readonly string _name = $"t_{Guid.CreateVersion7():n}";
+    private readonly string? _template;
     private readonly string _cluster = System.Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } cluster
         ? cluster
         : throw new InvalidOperationException(
             $"Set {Variable} to the connection string of a superuser of a private PostgreSQL cluster, "
             + "for example Host=127.0.0.1;Port=5432;Username=postgres;Database=postgres.");
+
+    /// <summary>An empty database, or the copy of another that nobody is connected to.</summary>
+    internal TestDatabase(TestDatabase? template = null) => _template = template?._name;
 
     /// <summary>The superuser's connection string of the database: for what no part of the service may do.</summary>
     public string ConnectionString =>
@@ -70,7 +74,7 @@ public sealed class TestDatabase : IAsyncLifetime
             end if;
         end $$
         """,
-        $"create database {_name} owner {Owner}");
+        $"create database {_name} owner {Owner} {(_template is null ? "" : $"template {_template}")}");
 
     public async ValueTask DisposeAsync() => await ExecuteAsync($"drop database {_name} with (force)");
 

@@ -36,6 +36,9 @@ internal sealed class LedgerState : IDisposable
     /// <summary>What was last read of the ledger.</summary>
     public LedgerView Seen { get; set => Volatile.Write(ref field, value); } = LedgerView.None;
 
+    /// <summary>How often this node has looked for something to seal.</summary>
+    public long Rounds { get; private set; }
+
     /// <summary>Whether this node is the one that seals.</summary>
     public bool IsSealing { get; private set; }
 
@@ -64,6 +67,7 @@ internal sealed class LedgerState : IDisposable
     /// <returns>The failure that it ended, if there was one.</returns>
     public (string Cause, DateTimeOffset From, DateTimeOffset To)? Succeed(SealRound round)
     {
+        Rounds++;
         _sealed.Add(round.Sealed);
         _late.Add(round.Late);
         var over = _failingSince is { } from ? (_cause!, from, _clock.GetUtcNow()) : default((string, DateTimeOffset, DateTimeOffset)?);
