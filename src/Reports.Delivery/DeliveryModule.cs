@@ -9,7 +9,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
@@ -42,6 +41,15 @@ public sealed record DeliveryOptions(
     /// <summary>How much longer it may take for each block of a file.</summary>
     public TimeSpan SlowGrace { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>By how much a node's clock and the database's may differ without being recorded.</summary>
+    public TimeSpan LargestClockSkew { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Where a node writes down that its event store is away, so that it is known should the node end meanwhile; none
+    /// to keep it in memory. Best a directory that all nodes share.
+    /// </summary>
+    public string? OutageDirectory { get; init; }
+
     /// <summary>The hour in which downloads are counted; tests cannot wait for one.</summary>
     internal TimeSpan DownloadWindow { get; init; } = TimeSpan.FromHours(1);
 }
@@ -63,9 +71,13 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<PageMarks>();
         services.AddSingleton<ListWalks>();
         services.AddSingleton<DownloadLedger>();
+        services.AddSingleton<OutageWatch>();
+        services.AddSingleton<OutageJournal>();
+        services.AddSingleton<ClockWatch>();
         services.AddScoped<ReportPresenter>();
         services.AddScoped<DownloadDecider>();
         services.AddScoped<DownloadReport>();
+        services.AddHostedService<AuditNode>();
         services.AddHostedService<DownloadNode>();
         services.AddSingleton<DownloadQuota>();
         services.AddSingleton<RequestQuota>();
@@ -146,12 +158,4 @@ public sealed class DeliveryModule : ICarterModule
                 .ExcludeFromDescription();
         }
     }
-}
-
-/// <summary>Ready only while every attempt is on record.</summary>
-internal sealed class AuditCheck(DownloadLedger ledger) : IHealthCheck
-{
-    public Task<HealthCheckResult> CheckHealthAsync(
-        HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            ledger.Unwritten == 0 ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
 }

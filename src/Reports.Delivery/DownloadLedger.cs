@@ -37,7 +37,7 @@ internal sealed record DownloadAttempt(DownloadAttempted Attempted, Guid? Tenant
 /// it again; an attempt whose beginning it did not take is refused.
 /// </summary>
 internal sealed partial class DownloadLedger(
-    IDocumentStore store, Origins origins, TimeProvider clock, ILogger<DownloadLedger> log)
+    IDocumentStore store, Origins origins, OutageWatch outages, TimeProvider clock, ILogger<DownloadLedger> log)
 {
     private static readonly Meter Meter = new("Reports.Delivery");
     private static readonly Counter<long> Downloads = Meter.CreateCounter<long>(
@@ -78,6 +78,7 @@ internal sealed partial class DownloadLedger(
         _open[attempt.Id] = attempt.Start;
         if (Stopwatch.GetTimestamp() > LeaseEnds)
         {
+            outages.Refuse("no_lease");
             Keep(attempt, Unrecorded(attempt, DownloadObstacle.Lease), cause: null, isBegun: false);
             return false;
         }
@@ -88,6 +89,7 @@ internal sealed partial class DownloadLedger(
             var end = refusal is null ? null : Refused(attempt, refusal);
             Start(session, attempt, end);
             await session.SaveChangesAsync(CancellationToken.None);
+            outages.Work();
             if (end is not null)
             {
                 Close(attempt, end);
@@ -98,6 +100,7 @@ internal sealed partial class DownloadLedger(
         catch (Exception e)
         {
             // Whatever it was: the attempt was made, so it is recorded later, and nothing is delivered.
+            outages.Refuse(OutageWatch.Cause(e));
             Keep(attempt, Unrecorded(attempt, DownloadObstacle.EventStore), e, isBegun: false);
             return false;
         }
@@ -136,6 +139,7 @@ internal sealed partial class DownloadLedger(
         }
         catch (Exception e)
         {
+            outages.Fail(OutageWatch.Cause(e));
             Keep(attempt, ending, e, isBegun: true);
         }
     }
@@ -170,10 +174,12 @@ internal sealed partial class DownloadLedger(
             {
                 await WriteAsync(waiting.Attempt, waiting.End, cancellation);
                 Close(waiting.Attempt, waiting.End);
+                outages.Work();
             }
             catch (Exception e)
             {
                 failures++;
+                outages.Fail(OutageWatch.Cause(e));
                 StoreRefused(log, e, waiting.Attempt.Id);
                 _unwritten.Enqueue(waiting);
             }

@@ -23,6 +23,8 @@ internal sealed partial class DownloadNode(
     IDocumentStore store,
     DownloadLedger ledger,
     Origins origins,
+    OutageWatch outages,
+    ClockWatch clocks,
     DeliveryOptions options,
     TimeProvider clock,
     ILogger<DownloadNode> log) : BackgroundService
@@ -52,7 +54,7 @@ internal sealed partial class DownloadNode(
     {
         // Two loops, so that no work, however long, keeps the lease from being renewed.
         await Task.WhenAll(
-            RepeatAsync(RenewAsync, stoppingToken),
+            RepeatAsync(RenewOrNoteAsync, stoppingToken),
             RepeatAsync(WriteAndSweepAsync, stoppingToken));
         await LeaveAsync();
     }
@@ -86,6 +88,20 @@ internal sealed partial class DownloadNode(
         }
     }
 
+    private async Task RenewOrNoteAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            await RenewAsync(cancellation);
+            outages.Work();
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            outages.Fail(OutageWatch.Cause(e));
+            throw;
+        }
+    }
+
     private async Task RenewAsync(CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(
@@ -96,12 +112,13 @@ internal sealed partial class DownloadNode(
             on conflict (node_id) do update set lease_until = excluded.lease_until, floor = excluded.floor
             returning floor, coalesce((select lease_until > now() from before), false),
                       (select last_value from events.mt_events_sequence),
-                      (select count(*) from events.mt_events where type = 'audit.subject-erased.v1')
+                      (select count(*) from events.mt_events where type = 'audit.subject-erased.v1'),
+                      clock_timestamp()
             """);
         command.Parameters.AddWithValue(ledger.NodeId);
         command.Parameters.AddWithValue(options.NodeLease);
         command.Parameters.AddWithValue(NpgsqlDbType.Bigint, (object?)_floor ?? DBNull.Value);
-        var asked = Stopwatch.GetTimestamp();
+        var (now, asked) = (clock.GetUtcNow(), Stopwatch.GetTimestamp());
         await using var row = await command.ExecuteReaderAsync(cancellation);
         await row.ReadAsync(cancellation);
         var answered = Stopwatch.GetTimestamp();
@@ -115,6 +132,7 @@ internal sealed partial class DownloadNode(
         ledger.LeaseEnds = asked + (long)(options.NodeLease.TotalSeconds * Stopwatch.Frequency);
         MoveFloor(row.GetInt64(2), answered);
         origins.Forget(row.GetInt64(3));
+        clocks.Compare(now, Stopwatch.GetElapsedTime(asked, answered), row.GetFieldValue<DateTimeOffset>(4));
     }
 
     // Whatever has a number up to the one that was read had started by then. So once every attempt that had started by

@@ -49,6 +49,8 @@ internal static class ReportsHost
                 IsNotFoundOnly = settings.IsNotFoundOnly,
                 SlowestBytesPerSecond = connections.MinimumDataRate,
                 SlowGrace = connections.GracePeriod,
+                LargestClockSkew = settings.LargestClockSkew,
+                OutageDirectory = Path.Combine(settings.StorageRoot, ".outages"),
             });
         AuditModule.AddAudit(services, new AuditOptions
         {

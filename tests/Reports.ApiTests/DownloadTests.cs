@@ -342,7 +342,11 @@ public sealed class DownloadTests(ReportsApp app)
     {
         var merchant = await app.MerchantAsync();
         var ledger = new DownloadLedger(
-            app.Services.GetRequiredService<IDocumentStore>(), new Origins(), TimeProvider.System, NullLogger<DownloadLedger>.Instance);
+            app.Services.GetRequiredService<IDocumentStore>(),
+            new Origins(),
+            new OutageWatch(app.Services.GetRequiredService<DeliveryOptions>(), TimeProvider.System),
+            TimeProvider.System,
+            NullLogger<DownloadLedger>.Instance);
         var now = DateTimeOffset.UtcNow;
         var attempt = new DownloadAttempt(
             new DownloadAttempted(

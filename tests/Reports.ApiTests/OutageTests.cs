@@ -1,8 +1,13 @@
 using System.Net;
 using System.Security.Cryptography;
+using System.Text.Json;
+using Marten;
+using Microsoft.Extensions.DependencyInjection;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
+using Reports.Delivery;
+using Reports.Host;
 using Reports.Host.Commands;
 using Reports.Lifecycle;
 using Shouldly;
@@ -57,6 +62,96 @@ public sealed class OutageTests : IAsyncLifetime
         using var delivered = await Eventually.GetAsync(
             async () => await client.GetAsync(path) is { IsSuccessStatusCode: true } answer ? answer : null,
             "a download after the outage");
+    }
+
+    [Fact]
+    public async Task each_outage_is_on_record_once_for_each_node_that_saw_it()
+    {
+        var merchant = await _app.MerchantAsync();
+        await merchant.FinishedAsync("r.csv");
+        var path = new Uri(await merchant.DownloadPathAsync("r.csv"), UriKind.Relative);
+        using var client = merchant.RealClient();
+        for (var outage = 1; outage <= 2; outage++)
+        {
+            var before = DateTimeOffset.UtcNow;
+            await _app.CutDatabaseAsync();
+            for (var i = 0; i < outage; i++)
+            {
+                using var refused = await client.GetAsync(path);
+                refused.StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+                refused.Headers.RetryAfter.ShouldNotBeNull();
+            }
+
+            (await CheckAsync(client)).ShouldBe("unhealthy");
+            await Eventually.GetAsync(
+                () => Task.FromResult(OutageFilesLeft().FirstOrDefault()),
+                "a file that tells of the outage should the node be killed");
+            await _app.RestoreDatabaseAsync();
+
+            var recorded = await Eventually.GetAsync(
+                async () => (await OutagesAsync()).Where(o => o.Refused > 0).ToList() is var found && found.Count == outage
+                    ? found : null,
+                "the outage to be on record");
+            var latest = recorded[^1];
+            (latest.Part, latest.Refused, latest.By).ShouldBe((AuditPart.EventStore, outage, Actor.Service));
+            latest.From.ShouldBeGreaterThanOrEqualTo(before);
+            latest.To.ShouldBeInRange(latest.From, DateTimeOffset.UtcNow);
+            latest.Cause.ShouldStartWith("sql_state ");
+            recorded.Select(o => o.NodeId).Distinct().Count().ShouldBe(1);
+            await Eventually.GetAsync(
+                async () => await CheckAsync(client) == "healthy" ? "healthy" : null, "the audit to be healthy");
+            await Eventually.GetAsync(
+                () => Task.FromResult(OutageFilesLeft().Length == 0 ? "none" : null), "no file to be left");
+        }
+
+        // The other node of this service refused nobody; it lost its lease all the same if the outages were that long.
+        (await OutagesAsync()).GroupBy(o => o.NodeId).ShouldAllBe(node => node.Count() <= 2);
+    }
+
+    [Fact]
+    public async Task the_outage_of_a_node_that_was_killed_during_it_is_put_on_record_by_another()
+    {
+        var from = new DateTimeOffset(2026, 11, 23, 0, 5, 9, TimeSpan.Zero);
+        var (node, outage) = (Guid.CreateVersion7(), new Outage(Guid.CreateVersion7(), "timeout", from, from.AddMinutes(1), 3));
+        var file = Path.Combine(Directory.CreateDirectory(OutageFiles).FullName, $"{outage.Id:n}.outage.json");
+
+        // Twice, as if its remover had been killed before it removed it.
+        for (var i = 0; i < 2; i++)
+        {
+            File.WriteAllText($"{file}.new", JsonSerializer.Serialize(new JournaledOutage(node, outage), ContractJson.Options));
+            File.SetLastWriteTimeUtc($"{file}.new", DateTime.UtcNow.AddHours(-1));
+            File.Move($"{file}.new", file);
+            await Eventually.GetAsync(
+                () => Task.FromResult(File.Exists(file) ? null : "gone"), "another node to take the file");
+        }
+
+        var recorded = (await OutagesAsync()).ShouldHaveSingleItem();
+        (recorded.NodeId, recorded.OutageId, recorded.From, recorded.To, recorded.Refused)
+            .ShouldBe((node, outage.Id, outage.From, outage.To, 3));
+        recorded.Cause.ShouldBe("timeout; the node ended before it was over");
+    }
+
+    [Fact]
+    public async Task a_node_whose_clock_is_not_the_databases_says_so_once_each_time()
+    {
+        var builder = _app.Builder("--urls=http://127.0.0.1:0", "--Reports:Nodes:Mode=Balanced", "--Reports:Nodes:Lease=00:00:01");
+        var clock = new MovedClock { By = TimeSpan.FromSeconds(-20) };
+        builder.Services.AddSingleton<TimeProvider>(clock);
+        await using var node = ReportsHost.Build(builder);
+        await node.StartAsync();
+        var watch = node.Services.GetRequiredService<ClockWatch>();
+
+        await Eventually.GetAsync(async () => (await SkewsAsync()).Count == 1 ? "one" : null, "the skew to be on record");
+        clock.By = TimeSpan.Zero;
+        await Eventually.GetAsync(
+            () => Task.FromResult(watch.Skew.Duration() < TimeSpan.FromSeconds(5) ? "fine" : null), "the clock to be seen fine");
+        clock.By = TimeSpan.FromSeconds(20);
+        await Eventually.GetAsync(async () => (await SkewsAsync()).Count == 2 ? "two" : null, "the next to be on record");
+
+        var skews = await SkewsAsync();
+        skews.Select(s => s.NodeId).ShouldAllBe(id => id == node.Services.GetRequiredService<DownloadLedger>().NodeId);
+        skews[0].SkewMs.ShouldBeInRange(-20_500, -19_500);
+        skews[1].SkewMs.ShouldBeInRange(19_500, 20_500);
     }
 
     [Fact]
@@ -122,6 +217,54 @@ public sealed class OutageTests : IAsyncLifetime
         (await FinishedAsync(merchant)).ShouldBeLessThan(Reports, "the outage came too late to meet a message");
         await Eventually.GetAsync(
             async () => await FinishedAsync(merchant) == Reports ? "all" : null, "every report to be finished");
+    }
+
+    private string OutageFiles => Path.Combine(_app.FilesRoot, ".outages");
+
+    private string[] OutageFilesLeft() => Directory.Exists(OutageFiles) ? Directory.GetFiles(OutageFiles, "*.outage.json") : [];
+
+    private Task<List<AuditOutageRecorded>> OutagesAsync() => OfPlatformAsync<AuditOutageRecorded>();
+
+    private Task<List<ClockSkewDetected>> SkewsAsync() => OfPlatformAsync<ClockSkewDetected>();
+
+    private async Task<List<T>> OfPlatformAsync<T>()
+        where T : class
+    {
+        await using var command = _app.Database.CreateCommand(
+            "select data::text from events.mt_events where tenant_id = 'platform' and type = $1 order by seq_id");
+        command.Parameters.AddWithValue(ContractNames.Events.Single(e => e.Value == typeof(T)).Key);
+        await using var row = await command.ExecuteReaderAsync();
+        var found = new List<T>();
+        while (await row.ReadAsync())
+        {
+            found.Add(JsonSerializer.Deserialize<T>(row.GetString(0), ContractJson.Options)!);
+        }
+
+        return found;
+    }
+
+    private static async Task<string?> CheckAsync(HttpClient client)
+    {
+        using var answer = await client.GetAsync(new Uri("/health/ready", UriKind.Relative));
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        return json.RootElement.GetProperty("checks").GetProperty("audit").GetString();
+    }
+
+    private sealed class MovedClock : TimeProvider
+    {
+        private long _by;
+
+        public TimeSpan By
+        {
+            get => TimeSpan.FromTicks(Volatile.Read(ref _by));
+            set => Volatile.Write(ref _by, value.Ticks);
+        }
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            var now = base.GetUtcNow() + By;
+            return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+        }
     }
 
     private async Task<long> FinishedAsync(TestMerchant merchant)

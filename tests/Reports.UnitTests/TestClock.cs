@@ -1,4 +1,4 @@
-namespace Reports.UnitTests.Access;
+namespace Reports.UnitTests;
 
 /// <summary>A clock that a test moves.</summary>
 internal sealed class TestClock : TimeProvider
