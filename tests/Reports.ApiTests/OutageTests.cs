@@ -1,8 +1,8 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Marten;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
@@ -230,8 +230,12 @@ public sealed class OutageTests : IAsyncLifetime
     private async Task<List<T>> OfPlatformAsync<T>()
         where T : class
     {
-        await using var command = _app.Database.CreateCommand(
-            "select data::text from events.mt_events where tenant_id = 'platform' and type = $1 order by seq_id");
+        // Not from the pool, whose connections may have been cut.
+        await using var connection = new NpgsqlConnection(
+            new NpgsqlConnectionStringBuilder(_app.ConnectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            "select data::text from events.mt_events where tenant_id = 'platform' and type = $1 order by seq_id", connection);
         command.Parameters.AddWithValue(ContractNames.Events.Single(e => e.Value == typeof(T)).Key);
         await using var row = await command.ExecuteReaderAsync();
         var found = new List<T>();
