@@ -1,3 +1,3 @@
-using System.CommandLine;
+using Reports.Cli;
 
-return await new RootCommand("Reports: client commands for merchants and auditors.").Parse(args).InvokeAsync();
+return await Commands.RunAsync(args);

@@ -22,6 +22,7 @@ public sealed class ArchitectureTests
     private static readonly Assembly BuildingBlocks = typeof(KeyRing).Assembly;
     private static readonly Assembly Generator = typeof(GeneratorModule).Assembly;
     private static readonly Assembly Ledger = typeof(MerkleHash).Assembly;
+    private static readonly Assembly Cli = Assembly.Load("Reports.Cli");
     private static readonly Assembly[] Modules =
     [
         typeof(AccessModule).Assembly, typeof(LifecycleModule).Assembly, typeof(DeliveryModule).Assembly,
@@ -58,6 +59,19 @@ public sealed class ArchitectureTests
         Rules.Frameworks("Violation", ["Wolverine"]).ShouldNotBeEmpty();
     }
 
+    // Whoever verifies the record must not need what keeps it, and be able to read what verifies it.
+    [Fact]
+    public void the_commands_of_auditors_need_the_ledger_and_no_database()
+    {
+        string[] outputs = ["Spectre.Console", "Spectre.Console.Ansi", "System.CommandLine"];
+        Rules.References(Name(Cli), References(Cli), ["Reports.Ledger"]).ShouldBeEmpty();
+        Rules.Frameworks(Name(Cli), References(Cli).Except(outputs).Where(r => r != "Reports.Ledger")).ShouldBeEmpty();
+        Rules.Packages(File.ReadAllText(Path.Combine(Checkout.Root, "src/Reports.Cli/packages.lock.json")))
+            .Except([.. outputs, "Microsoft.CodeAnalysis.BannedApiAnalyzers"], StringComparer.OrdinalIgnoreCase)
+            .ShouldBe(["reports.ledger"]);
+        Rules.Packages("""{"dependencies": {"net10.0": {"Npgsql": {}}}}""").ShouldBe(["Npgsql"]);
+    }
+
     [Fact]
     public void building_blocks_reference_contracts_only_have_few_files_and_no_domain_word()
     {
@@ -85,7 +99,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void classes_are_sealed()
     {
-        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator).Append(Ledger)
+        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator).Append(Ledger).Append(Cli)
             .SelectMany(a => Rules.OpenClasses(a.GetTypes())).ShouldBeEmpty();
         Rules.OpenClasses([typeof(Violations.Inheritable)]).ShouldNotBeEmpty();
     }
@@ -93,7 +107,7 @@ public sealed class ArchitectureTests
     [Fact]
     public void names_say_what_a_type_is()
     {
-        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator).Append(Ledger)
+        Modules.Append(Contracts).Append(Storage).Append(BuildingBlocks).Append(Generator).Append(Ledger).Append(Cli)
             .SelectMany(a => Rules.VagueNames(a.GetTypes())).ShouldBeEmpty();
         Rules.VagueNames([typeof(Violations.ReportManager)]).ShouldNotBeEmpty();
     }

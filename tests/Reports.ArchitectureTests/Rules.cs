@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.Json;
 using MediatR;
 using Wolverine;
 
@@ -19,6 +20,14 @@ internal static class Rules
     public static IEnumerable<string> Frameworks(string assembly, IEnumerable<string> references) =>
         references.Where(r => !r.StartsWith("System", StringComparison.Ordinal) && r != "netstandard")
             .Select(r => $"{assembly} references {r}");
+
+    /// <summary>All packages and projects that a project needs, directly or not, by its lock file.</summary>
+    public static IEnumerable<string> Packages(string lockFile)
+    {
+        using var document = JsonDocument.Parse(lockFile);
+        return [.. document.RootElement.GetProperty("dependencies").EnumerateObject()
+            .SelectMany(f => f.Value.EnumerateObject()).Select(p => p.Name)];
+    }
 
     /// <summary>
     /// Public in a module: its module class, message handlers with what they name, and the commands that others send.
