@@ -1,66 +1,10 @@
-using System.ComponentModel;
-using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
-using Reports.BuildingBlocks;
 
 namespace Reports.Audit;
-
-/// <summary>A page of events; written by <see cref="ReadEvents"/>, and here for the OpenAPI document.</summary>
-[Description("A page of events.")]
-internal sealed record AuditEventPage(
-    [property: Description("Events in the order of the store. There may be fewer than `limit`, or none, on any page.")]
-    IReadOnlyList<AuditEvent> Results,
-    [property: Description("The absolute URL of the next page; null on the last one."), Url]
-    string? Next,
-    [property: Description(
-        "The sequence up to which the ledger has sealed. Every event up to it is shown; what is recorded later is shown "
-        + "when it is sealed. Null before the first seal.")]
-    long? SealedThrough);
-
-/// <summary>An event; written by <see cref="EventLines"/>, and here for the OpenAPI document.</summary>
-[Description("An event as it is stored.")]
-internal sealed record AuditEvent(
-    [property: Description("Its place in the order of the store. There may be gaps.")]
-    long Sequence,
-    [property: Description("Its place in the ledger, from 0, without gaps; null when it is not sealed.")]
-    long? LeafIndex,
-    [property: Description("Its id.")]
-    Guid EventId,
-    [property: Description("The stream it belongs to.")]
-    Guid? StreamId,
-    [property: Description("Its place in the stream, from 1.")]
-    long Version,
-    [property: Description("The name of its type.")]
-    string Type,
-    [property: Description("The merchant's id, or `platform`.")]
-    string? Tenant,
-    [property: Description("When, by the clock of the node.")]
-    DateTime? Timestamp,
-    [property: Description("When, by the clock of the database.")]
-    DateTime? RecordedAt,
-    [property: Description("The principal on whose behalf it was recorded.")]
-    string? UserName,
-    [property: Description("What it belongs to.")]
-    string? CorrelationId,
-    [property: Description("What it follows from.")]
-    string? CausationId,
-    [property: Description("Who did it: a kind and an id. From `data`.")]
-    string? Principal,
-    [property: Description("`success`, `failure`, or `pending` of what another event ends. From `type` and `data`.")]
-    string? Outcome,
-    [property: Description("What it was done to: a kind and an id. From `type` and `data`.")]
-    string? Resource,
-    [property: Description("What names the source address, which stands in no event. From `data` or `headers`.")]
-    string? Origin,
-    [property: Description("What was recorded with it, for example `request_id`.")]
-    JsonElement? Headers,
-    [property: Description("The event itself; its members are those of its type.")]
-    JsonElement Data);
 
 /// <summary>What the OpenAPI document says of the audit beyond what its types tell.</summary>
 internal static class AuditDescription
@@ -108,6 +52,88 @@ internal static class AuditDescription
         "The merchant whose audit is meant. Not needed by who may see that of one merchant only.",
         JsonSchemaType.String,
         Merchant);
+
+    public static void DescribeReport(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces<AuditReportReplay>()
+        .Describe(
+            "replayReport",
+            "Replay a report",
+            "Every event of the report and of its downloads, in the order of the store, sealed or not, with a sentence and "
+            + "the state after each; and each download with the decision about it made again. `as_of` shows it as it was.",
+            isFound: true)
+        .AddOpenApiOperationTransformer((operation, _, _) => Parameters(
+            operation,
+            "The report's story.",
+            new OpenApiParameter
+            {
+                Name = "id",
+                In = ParameterLocation.Path,
+                Required = true,
+                Description = "The report's UUID, or its `encrypted_id`; an auditor of all names its merchant then.",
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                Example = Report,
+            },
+            MerchantParameter,
+            Query(
+                "as_of", "An instant by the clock of the database, or a sequence: nothing later is told.",
+                JsonSchemaType.String, "2026-11-23T00:05:10Z"),
+            Query("after", "Steps with a higher sequence than this.", JsonSchemaType.Integer, 0, "int64"),
+            Query(
+                "limit", $"How many steps a page holds at most: {ReplayReport.MaximumLimit}, or fewer.",
+                JsonSchemaType.Integer, ReplayReport.MaximumLimit, "int32")));
+
+    public static void DescribeDownload(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces<AuditDownloadReplay>()
+        .Describe(
+            "replayDownload",
+            "Replay a download",
+            "The attempt that an answer named by `Download-Id`, its end, and the decision about it made again from what is "
+            + "recorded, with what it was made from.",
+            isFound: true)
+        .AddOpenApiOperationTransformer((operation, _, _) => Parameters(
+            operation,
+            "The download's story.",
+            new OpenApiParameter
+            {
+                Name = "download_id",
+                In = ParameterLocation.Path,
+                Required = true,
+                Description = "The `Download-Id` of the answer.",
+                Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+                Example = Report,
+            }));
+
+    public static void DescribeList(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces<AuditedList>()
+        .Describe(
+            "replayList",
+            "Replay a merchant's list",
+            "What the merchant's list answered at an instant, made from the events again: its body without "
+            + "`download_action` and `watermark`. `next` and `previous` are those that the list gave then; the header `Link` "
+            + "leads to the same pages of the replay. The list's other parameters are taken too, but for `cursor` and "
+            + "`since`.",
+            isFound: true)
+        .AddOpenApiOperationTransformer((operation, _, _) => Parameters(
+            operation,
+            "The list as it was.",
+            MerchantParameter,
+            Query(
+                "as_of", "The instant, by the clock of the database; now when it is not given.", JsonSchemaType.String,
+                "2026-11-23T00:05:10Z", "date-time"),
+            Query("created_after", "As in the list.", JsonSchemaType.String, "2026-11-01"),
+            Query("created_before", "As in the list.", JsonSchemaType.String, "2026-11-23"),
+            Query("tz", "As in the list.", JsonSchemaType.String, "Asia/Kuwait"),
+            Query("interval", "As in the list.", JsonSchemaType.String, "daily"),
+            Query("source", "As in the list.", JsonSchemaType.String, "auto"),
+            Query("limit", "As in the list.", JsonSchemaType.Integer, 50, "int32"),
+            Query("offset", "As in the list.", JsonSchemaType.Integer, 0, "int32")));
+
+    private static Task Parameters(OpenApiOperation operation, string answer, params OpenApiParameter[] parameters)
+    {
+        operation.Parameters = [.. parameters];
+        ((OpenApiResponse)operation.Responses!["200"]).Description = answer;
+        return Task.CompletedTask;
+    }
 
     private static Task DescribeEvents(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellation)

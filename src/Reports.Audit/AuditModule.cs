@@ -1,7 +1,9 @@
+using System.Text.Json.Nodes;
 using Carter;
 using FluentValidation;
 using Marten;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -29,8 +31,33 @@ public sealed record AuditOptions
     /// <summary>The settings of the ledger.</summary>
     public LedgerOptions Ledger { get; init; } = new();
 
+    /// <summary>What the replays ask other modules for; a program that only seals has none.</summary>
+    public ReplayOptions? Replay { get; init; }
+
     /// <inheritdoc/>
     public override string ToString() => nameof(AuditOptions);
+}
+
+/// <summary>What only other modules know, and replays tell.</summary>
+public sealed record ReplayOptions
+{
+    /// <summary>Tells the events of a report's stream: for each a sentence, and the state after it.</summary>
+    public required Func<IEnumerable<object>, IReadOnlyList<(string Sentence, JsonObject? State)>> TellReport
+    {
+        get; init;
+    }
+
+    /// <summary>Tells an event of a download.</summary>
+    public required Func<object, string> TellDownload { get; init; }
+
+    /// <summary>Makes the decision about a download again, from attempt, end and the report's events before it.</summary>
+    public required Func<DownloadAttempted, object?, IEnumerable<object>, JsonObject> ExplainDownload { get; init; }
+
+    /// <summary>The body of a merchant's list at an instant, from the events of a database.</summary>
+    public required Func<HttpContext, NpgsqlDataSource, Guid, DateTimeOffset, CancellationToken, Task<JsonObject>> ListAsOf
+    {
+        get; init;
+    }
 }
 
 /// <summary>The audit: replay, ledger, proofs.</summary>
@@ -42,18 +69,22 @@ public sealed class AuditModule : ICarterModule
     /// <returns>The same services.</returns>
     public static IServiceCollection AddAudit(IServiceCollection services, AuditOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
         services.AddHealthChecks()
             .AddCheck<LedgerCheck>("ledger", HealthStatus.Degraded, tags: ["ready", "ledger"]);
         AddSealer(services, options);
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining<AuditModule>());
         services.AddValidatorsFromAssemblyContaining<AuditModule>(
             ServiceLifetime.Singleton, includeInternalTypes: true);
-        return services.AddHostedService(s => s.GetRequiredService<CurrentCheckpoint>())
+        ArgumentNullException.ThrowIfNull(options.Replay, nameof(options));
+        return services.AddSingleton(options.Replay)
+            .AddHostedService(s => s.GetRequiredService<CurrentCheckpoint>())
             .AddSingleton<CurrentCheckpoint>()
             .AddSingleton(s => new AuditorDatabase(
                 NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)))
             .AddSingleton<AuditQuota>()
             .AddSingleton<AuditReads>()
+            .AddSingleton<StoredEvents>()
             .AddScoped<AuditReading>();
     }
 
@@ -106,5 +137,8 @@ public sealed class AuditModule : ICarterModule
     public void AddRoutes(IEndpointRouteBuilder app)
     {
         app.MapGet(ReadEvents.Path, ReadEvents.Endpoint).Reads(AuditSurface.Events).DescribeEvents();
+        app.MapGet(ReplayReport.Path, ReplayReport.Endpoint).Reads(AuditSurface.Report).DescribeReport();
+        app.MapGet(ReplayDownload.Path, ReplayDownload.Endpoint).Reads(AuditSurface.Download).DescribeDownload();
+        app.MapGet(ReplayList.Path, ReplayList.Endpoint).Reads(AuditSurface.List).DescribeList();
     }
 }

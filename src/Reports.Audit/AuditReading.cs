@@ -33,6 +33,22 @@ internal sealed class AuditReading(CurrentCaller current, Func<HttpContext, Task
             : throw new ProblemException(Problem.Forbidden with { Detail = "The audit of another merchant" });
     }
 
+    /// <summary>Says whose audit it turned out to be that was asked for, and refuses what the caller may not see.</summary>
+    /// <param name="tenant">The tenant that was found; none when nothing was.</param>
+    /// <returns>The same tenant.</returns>
+    /// <exception cref="ProblemException">There is nothing, or nothing of what the caller may see: the same 404.</exception>
+    public string Found(string? tenant)
+    {
+        var own = Right.Merchant?.ToString("D");
+        if (tenant is null || (own is not null && tenant != own))
+        {
+            throw new ProblemException(Problem.NotFound);
+        }
+
+        Merchant = Guid.TryParseExact(tenant, "D", out var merchant) ? merchant : null;
+        return tenant;
+    }
+
     /// <summary>Notes the parameters, without those that were not given. None of them may be secret.</summary>
     /// <param name="parameters">Names and values.</param>
     public void Note(params IEnumerable<(string Name, object? Value)> parameters) => Query = string.Join(

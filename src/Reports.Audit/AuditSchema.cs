@@ -21,9 +21,12 @@ internal static class AuditSchema
             "(tenant_id, seq_id) where type in ('report.finished.v1', 'report.expired.v1')"),
     ];
 
+    // A stream by its id alone: whose it is is not always known.
+    private const string OfStreams = "audit_streams_id";
+
     public static void Configure(StoreOptions options)
     {
-        foreach (var (name, _) in OfEvents)
+        foreach (var name in OfEvents.Select(i => i.Name).Append(OfStreams))
         {
             options.Events.IgnoreIndex(name);
         }
@@ -39,6 +42,7 @@ internal static class AuditSchema
             $"""
             select pg_advisory_xact_lock({SchemaLock});
             {string.Join('\n', ofEvents)}
+            create index if not exists {OfStreams} on events.mt_streams (id);
             create index if not exists checkpoints_made_at on ledger.checkpoints (made_at, last_seq);
             create index if not exists leaves_late on ledger.leaves (seq_id) where is_late;
             """,

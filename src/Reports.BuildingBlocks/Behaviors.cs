@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using FluentValidation;
+using FluentValidation.Results;
 using MediatR;
 using Microsoft.Extensions.Logging;
 
@@ -25,19 +26,33 @@ public sealed class ValidationBehavior<TRequest, TResponse>(IEnumerable<IValidat
         ArgumentNullException.ThrowIfNull(next);
         foreach (var validator in validators)
         {
-            var result = await validator.ValidateAsync(request, cancellationToken);
-            if (!result.IsValid)
-            {
-                var errors = result.Errors
-                    .GroupBy(e => e.PropertyName, e => e.ErrorMessage, StringComparer.Ordinal)
-                    .ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
-                var (field, messages) = errors.First();
-                throw new ProblemException(
-                    Problem.InvalidParameters with { Detail = $"{field} {messages[0]}", Errors = errors });
-            }
+            Shapes.Require(await validator.ValidateAsync(request, cancellationToken));
         }
 
         return await next(cancellationToken);
+    }
+}
+
+/// <summary>What is answered to what has not the right shape.</summary>
+public static class Shapes
+{
+    /// <summary>Goes on only when a validation found nothing.</summary>
+    /// <param name="result">What it found.</param>
+    /// <exception cref="ProblemException">It found something: 400 with every field named.</exception>
+    public static void Require(ValidationResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        if (result.IsValid)
+        {
+            return;
+        }
+
+        var errors = result.Errors
+            .GroupBy(e => e.PropertyName, e => e.ErrorMessage, StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.ToArray(), StringComparer.Ordinal);
+        var (field, messages) = errors.First();
+        throw new ProblemException(
+            Problem.InvalidParameters with { Detail = $"{field} {messages[0]}", Errors = errors });
     }
 }
 

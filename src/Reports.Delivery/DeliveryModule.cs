@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
@@ -75,6 +76,7 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<OutageJournal>();
         services.AddSingleton<ClockWatch>();
         services.AddScoped<ReportPresenter>();
+        services.AddScoped<ListReportsAsOf>();
         services.AddScoped<DownloadDecider>();
         services.AddScoped<DownloadReport>();
         services.AddHostedService<AuditNode>();
@@ -109,6 +111,27 @@ public sealed class DeliveryModule : ICarterModule
     /// </summary>
     /// <param name="app">The pipeline.</param>
     public static void CountRequests(IApplicationBuilder app) => app.UseMiddleware<RequestQuotaCheck>();
+
+    /// <summary>Tells an event of a download, or of the file that was downloaded.</summary>
+    /// <param name="event">The event.</param>
+    /// <returns>A sentence.</returns>
+    public static string TellDownload(object @event) => DownloadStory.Sentence(@event);
+
+    /// <summary>What a merchant's list answered at an instant, from the events.</summary>
+    /// <param name="http">The request; its parameters are the list's own.</param>
+    /// <param name="database">Where the events are.</param>
+    /// <param name="merchant">Whose list.</param>
+    /// <param name="asOf">The instant.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <returns>The body, without <c>watermark</c> and any <c>download_action</c>.</returns>
+    /// <exception cref="ProblemException">A parameter is wrong, or there was no such merchant then.</exception>
+    public static Task<JsonObject> ListAsOfAsync(
+        HttpContext http, NpgsqlDataSource database, Guid merchant, DateTimeOffset asOf, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        return http.RequestServices.GetRequiredService<ListReportsAsOf>()
+            .AnswerAsync(http, database, merchant, asOf, cancellation);
+    }
 
     /// <summary>
     /// Makes the decision about a download again from what is recorded of it, by the rules that the request was decided

@@ -266,7 +266,8 @@ internal sealed class FinishedReports(NpgsqlDataSource database)
         return command;
     }
 
-    private static async Task<ReportPage> ReadPageAsync(
+    /// <summary>Reads a page: how many there are in all, what the statement saw, and rows.</summary>
+    internal static async Task<ReportPage> ReadPageAsync(
         NpgsqlCommand command, int limit, CancellationToken cancellation)
     {
         const int Xid = 18;

@@ -76,16 +76,7 @@ internal static class ListReports
         public async Task<Page> Handle(Query query, CancellationToken cancellationToken)
         {
             var filter = Decide(query, current.RequiredTenant, current.Required.TimeZone, clock.GetUtcNow());
-            var limit = (int)Math.Min(MaximumLimit, Parameters.Number(query.Limit) ?? DefaultLimit);
-
-            // Links keep what was sent. What was left to default is frozen, so that a walk sees one window.
-            var kept = query with
-            {
-                CreatedAfter = query.IsDefaultWindow ? Times.Text(filter.From) : query.CreatedAfter,
-                Interval = filter.Interval,
-                Source = filter.Source,
-                Limit = limit.ToString(CultureInfo.InvariantCulture),
-            };
+            var (limit, kept) = Kept(query, filter);
             return query switch
             {
                 { Since: { } since } => await walks.SinceAsync(filter, limit, kept, since, cancellationToken),
@@ -94,6 +85,22 @@ internal static class ListReports
                 _ => await walks.AtOffsetAsync(filter, limit, kept, cancellationToken),
             };
         }
+    }
+
+    /// <summary>
+    /// How many rows a page has, and what its links keep: what was sent. What was left to default is frozen, so that a
+    /// walk sees one window.
+    /// </summary>
+    internal static (int Limit, Query Kept) Kept(Query query, ReportFilter filter)
+    {
+        var limit = (int)Math.Min(MaximumLimit, Parameters.Number(query.Limit) ?? DefaultLimit);
+        return (limit, query with
+        {
+            CreatedAfter = query.IsDefaultWindow ? Times.Text(filter.From) : query.CreatedAfter,
+            Interval = filter.Interval,
+            Source = filter.Source,
+            Limit = limit.ToString(CultureInfo.InvariantCulture),
+        });
     }
 
     /// <summary>The bounds that are meant. A date stands for its whole local day; an instant is inclusive.</summary>

@@ -20,17 +20,24 @@ internal sealed class ListWalks(FinishedReports reports, PageMarks marks)
             ? Opened("watermark", frozen, marks.OpenWatermark(filter.Merchant, frozen))
             : Watermark.After(page.Snapshot);
         var text = marks.Seal(filter.Merchant, watermark);
+        return Page(page, offset, limit, kept, text);
+    }
+
+    /// <summary>A page by offset, with what leads to the pages before and after it.</summary>
+    public static ListReports.Page Page(
+        ReportPage page, long offset, int limit, ListReports.Query kept, string watermark)
+    {
         ListReports.Query At(long other) => kept with
         {
             Offset = other.ToString(CultureInfo.InvariantCulture),
-            Watermark = text,
+            Watermark = watermark.Length > 0 ? watermark : null,
         };
         return new ListReports.Page(
             page.Count,
             page.Rows,
             page.HasMore ? At(offset + limit) : null,
             offset > 0 ? At(Math.Max(0, Math.Min(offset, page.Count) - limit)) : null,
-            text);
+            watermark);
     }
 
     public async Task<ListReports.Page> AtCursorAsync(

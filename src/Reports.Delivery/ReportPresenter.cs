@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Reports.BuildingBlocks;
@@ -100,6 +101,28 @@ internal sealed class ReportPresenter(
         page.Previous is { } previous ? url.For(request, ListReports.PathOf(previous)) : null,
         Show(request, page.Rows),
         page.Watermark);
+
+    /// <summary>A list that is shown to others than its merchant: nothing of it leads to a download.</summary>
+    public JsonObject ListAsOf(HttpRequest request, Guid merchant, ListReports.Page page)
+    {
+        var sealedIds = ids.Seal(merchant, page.Rows.Select(r => r.Id).ToArray());
+        var nothing = new DownloadAction("", "", default);
+        var list = JsonSerializer.SerializeToNode(
+            new ReportList(
+                page.Count,
+                page.Next is { } next ? url.For(request, ListReports.PathOf(next)) : null,
+                page.Previous is { } previous ? url.For(request, ListReports.PathOf(previous)) : null,
+                [.. page.Rows.Zip(sealedIds, (row, id) => Show(row, id, nothing))],
+                ""),
+            DeliveryJson.Plain.ReportList)!.AsObject();
+        list.Remove("watermark");
+        foreach (var report in list["results"]!.AsArray())
+        {
+            report!.AsObject().Remove("download_action");
+        }
+
+        return list;
+    }
 
     public ListedReport[] Show(HttpRequest request, IReadOnlyList<FinishedReport> rows)
     {

@@ -58,6 +58,13 @@ internal static class ReportsHost
             AuditorDatabase = EventStore.Connection(settings.Logins.Auditor, "reports-auditor"),
             Ledger = settings.Ledger,
             ReadsPerHour = settings.AuditReadsPerHour,
+            Replay = new ReplayOptions
+            {
+                TellReport = LifecycleModule.TellReport,
+                TellDownload = DeliveryModule.TellDownload,
+                ExplainDownload = DeliveryModule.ExplainDownload,
+                ListAsOf = DeliveryModule.ListAsOfAsync,
+            },
         });
         services.AddReferenceGenerator(settings.Database);
         services.AddRoads(settings.Roads);

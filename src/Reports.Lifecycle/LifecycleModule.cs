@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Carter;
 using FluentValidation;
 using JasperFx.Events.Projections;
@@ -77,6 +78,14 @@ public sealed class LifecycleModule : ICarterModule
         options.Storage.ExtendedSchemaObjects.Add(GenerationWatch.Table());
         options.Storage.ExtendedSchemaObjects.Add(IdempotencyKeys.Table());
     }
+
+    /// <summary>Tells the events of a report.</summary>
+    /// <param name="events">All of its stream up to some place, in order.</param>
+    /// <returns>
+    /// For each a sentence, and the state after it as a JSON object; none before the report was asked for.
+    /// </returns>
+    public static IReadOnlyList<(string Sentence, JsonObject? State)> TellReport(IEnumerable<object> events) =>
+        ReportStory.Tell(events);
 
     /// <inheritdoc/>
     public void AddRoutes(IEndpointRouteBuilder app)
