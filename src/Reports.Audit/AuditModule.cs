@@ -78,6 +78,9 @@ public sealed class AuditModule : ICarterModule
             ServiceLifetime.Singleton, includeInternalTypes: true);
         ArgumentNullException.ThrowIfNull(options.Replay, nameof(options));
         return services.AddSingleton(options.Replay)
+            .AddHostedService(s => s.GetRequiredService<LedgerOutages>())
+            .AddSingleton<LedgerOutages>()
+            .AddSingleton<LedgerOutageEnded>(s => s.GetRequiredService<LedgerOutages>().EndAsync)
             .AddHostedService(s => s.GetRequiredService<CurrentCheckpoint>())
             .AddSingleton<CurrentCheckpoint>()
             .AddSingleton(s => new AuditorDatabase(

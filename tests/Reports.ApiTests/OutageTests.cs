@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Reports.Audit.Sealing;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
@@ -129,6 +130,22 @@ public sealed class OutageTests : IAsyncLifetime
         (recorded.NodeId, recorded.OutageId, recorded.From, recorded.To, recorded.Refused)
             .ShouldBe((node, outage.Id, outage.From, outage.To, 3));
         recorded.Cause.ShouldBe("timeout; the node ended before it was over");
+    }
+
+    [Fact]
+    public async Task an_outage_of_the_ledger_is_on_record_even_if_it_ends_while_the_event_store_is_away()
+    {
+        var from = new DateTimeOffset(2026, 11, 23, 0, 5, 9, TimeSpan.Zero);
+        await _app.CutDatabaseAsync();
+        await _app.Services.GetRequiredService<LedgerOutageEnded>()("MODIFIED", from, from.AddMinutes(1));
+        await Eventually.GetAsync(
+            () => Task.FromResult(_app.Log.Lines.FirstOrDefault(l => l.Contains("An outage of the ledger could not be put"))),
+            "the event store to refuse it");
+        await _app.RestoreDatabaseAsync();
+
+        var recorded = await Eventually.GetAsync(
+            async () => (await OutagesAsync()).SingleOrDefault(o => o.Part == AuditPart.Ledger), "the outage to be on record");
+        (recorded.Cause, recorded.From, recorded.To).ShouldBe(("MODIFIED", from, from.AddMinutes(1)));
     }
 
     [Fact]
