@@ -2,6 +2,7 @@ using FluentValidation;
 using JasperFx.Events.Projections;
 using Marten;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -51,6 +52,8 @@ public static class AccessModule
             (await s.GetRequiredService<CredentialVerification>().VerifyAsync(
                 PresentedCredential.From(http.Request.Headers), http.Connection.RemoteIpAddress)).Caller);
         services.AddHostedService<EpochPolling>();
+        services.AddSingleton<AccessRefusals>();
+        services.AddHostedService<AccessRefusalNode>();
         services.AddScoped<AccessStreams>();
         services.AddScoped<CurrentCaller>();
         services.AddMediatR(c => c.RegisterServicesFromAssemblyContaining(typeof(AccessModule)));
@@ -65,6 +68,13 @@ public static class AccessModule
         services.AddAuthorization();
         return services;
     }
+
+    /// <summary>
+    /// Records who is refused for want of a credential or of the right, on every endpoint that does not record by
+    /// itself (<see cref="RecordsByItself"/>); after routing, and around what handles exceptions.
+    /// </summary>
+    /// <param name="app">The pipeline.</param>
+    public static void RecordRefusals(IApplicationBuilder app) => app.UseMiddleware<AccessRefusalNotes>();
 
     /// <summary>Adds the module's projections and tables to the event store.</summary>
     /// <param name="options">The options of the store.</param>

@@ -32,6 +32,7 @@ internal sealed class CredentialAuthentication(
         current.Refusal = verdict.Refusal;
         if (verdict.Caller is null)
         {
+            AccessRefusalNotes.Claim(Context, verdict.Claimed);
             foreach (var limit in new[] { verification.Left(address), verdict.Exhausted }.OfType<RateLimit>())
             {
                 RateLimits.Note(Context, limit);

@@ -9,15 +9,18 @@ namespace Reports.Access;
 /// <param name="Caller">Who it is; null when the credential proves nobody.</param>
 /// <param name="Refusal">What to answer then.</param>
 /// <param name="Exhausted">The budget that is used up, when that is why.</param>
-internal sealed record Verdict(Caller? Caller, Problem? Refusal, RateLimit? Exhausted = null)
+/// <param name="Claimed">Whose credential it was that proved nothing, if it is a known one.</param>
+internal sealed record Verdict(
+    Caller? Caller, Problem? Refusal, RateLimit? Exhausted = null, Caller? Claimed = null)
 {
     public static Verdict Unauthorized { get; } = new(null, Problem.Unauthorized);
 
     public static Verdict Accepted(StoredCredential row) => new(row.Caller, null);
 
-    public static Verdict Failed(FailureCharge charge) => charge.Exhausted is { } exhausted
-        ? new(null, FailureCharge.Problem(exhausted), exhausted)
-        : Unauthorized;
+    public static Verdict Failed(FailureCharge charge, StoredCredential? claimed = null) =>
+        charge.Exhausted is { } exhausted
+            ? new(null, FailureCharge.Problem(exhausted), exhausted, claimed?.Caller)
+            : Unauthorized with { Claimed = claimed?.Caller };
 }
 
 /// <summary>
@@ -56,7 +59,7 @@ internal sealed partial class CredentialVerification(
             SecretStore.ApiKeys, key?.KeyId ?? "", verifier => hasher.Verify(key, verifier));
         return found.IsProven
             ? Verdict.Accepted(found.Row!)
-            : Verdict.Failed(budgets.Charge(address, key is null ? null : $"key {key.KeyId}"));
+            : Verdict.Failed(budgets.Charge(address, key is null ? null : $"key {key.KeyId}"), found.Row);
     }
 
     private async Task<Verdict> VerifyAsync(PresentedCredential.Basic presented, IPAddress? address)
@@ -66,6 +69,7 @@ internal sealed partial class CredentialVerification(
         Guid Fingerprint(string? verifier) => passwords.Fingerprint(name, verifier ?? PasswordHash.Dummy, password);
 
         FailureCharge? charge = null;
+        StoredCredential? claimed = null;
         var isFailure = false;
         try
         {
@@ -73,6 +77,7 @@ internal sealed partial class CredentialVerification(
             {
                 var (row, isProven) = await FindAsync(
                     SecretStore.Users, name, verifier => passwords.IsRight(Fingerprint(verifier)));
+                claimed = row;
                 if (isProven)
                 {
                     return Verdict.Accepted(row!);
@@ -93,7 +98,7 @@ internal sealed partial class CredentialVerification(
             }
 
             isFailure = true;
-            return Verdict.Failed(charge ?? budgets.Charge(address, identity));
+            return Verdict.Failed(charge ?? budgets.Charge(address, identity), claimed);
         }
         finally
         {

@@ -51,6 +51,7 @@ internal sealed record AuditFields(
         ["audit.clock-skew-detected.v1"] = new("detected_at", _ => Failure, Named("node", "node_id")),
         ["audit.restored-from-backup.v1"] = new("declared_at", _ => Success, _ => "audit:ledger"),
         ["audit.subject-erased.v1"] = new("erased_at", _ => Success, Named("subject", "subject")),
+        ["access.refused.v1"] = new("last_at", _ => Failure, Named("endpoint", "endpoint")),
         ["merchant.registered.v1"] = Merchant("registered_at"),
         ["merchant.changed.v1"] = Merchant("changed_at"),
         ["merchant.disabled.v1"] = Merchant("disabled_at"),

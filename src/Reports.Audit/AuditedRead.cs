@@ -75,5 +75,5 @@ internal static class AuditedReadEndpoints
 
     /// <summary>Makes an endpoint one of the audit's: for whom it is, counted, and recorded.</summary>
     public static RouteHandlerBuilder Reads(this RouteHandlerBuilder endpoint, AuditSurface surface) =>
-        endpoint.AllowAnonymous().AddEndpointFilter(new AuditedRead(surface));
+        endpoint.AllowAnonymous().WithMetadata(RecordsByItself.Marker).AddEndpointFilter(new AuditedRead(surface));
 }

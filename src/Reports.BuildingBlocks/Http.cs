@@ -156,6 +156,19 @@ public static class EntityTags
     }
 }
 
+/// <summary>
+/// Marks an endpoint that records each request by itself, those too that are refused for want of a credential.
+/// </summary>
+public sealed class RecordsByItself
+{
+    private RecordsByItself()
+    {
+    }
+
+    /// <summary>The mark.</summary>
+    public static RecordsByItself Marker { get; } = new();
+}
+
 /// <summary>Marks an endpoint whose requests are counted against the caller's quota.</summary>
 public sealed class CountedRequests
 {

@@ -173,11 +173,11 @@ public sealed class DeliveryModule : ICarterModule
             var refusing = new RefusesByItself();
             reports.MapMethods(path + "{token}/download/", Methods, DownloadReport.Endpoint)
                 .AllowAnonymous()
-                .WithMetadata(refusing, CheckpointedResponses.Marker)
+                .WithMetadata(refusing, RecordsByItself.Marker, CheckpointedResponses.Marker)
                 .DescribeDownload(path);
             reports.Map(path + "{token}/download/", DownloadReport.Endpoint)
                 .AllowAnonymous()
-                .WithMetadata(refusing)
+                .WithMetadata(refusing, RecordsByItself.Marker)
                 .ExcludeFromDescription();
         }
     }

@@ -100,6 +100,7 @@ internal static class ReportsHost
         // bare 500 and a download in no record. Each endpoint that asks for a caller authenticates by itself.
         ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
         app.UseRouting();
+        AccessModule.RecordRefusals(app);
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         app.Use(RequestShape.Check);
         app.UseAuthorization();

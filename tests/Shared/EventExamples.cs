@@ -88,6 +88,9 @@ internal static class EventExamples
             Attempt, 1_000, Digest, 900, "incident 2026-42", Actor.Operator, At),
         ["audit.subject-erased.v1"] = new SubjectErased(
             Attempt, ErasedSubject.User, [User.ToString()], 1, "request 2026-7", Actor.Operator, At),
+        ["access.refused.v1"] = new AccessRefused(
+            Attempt, "GET /b/api/v1/reports/files/", 401, "unauthorized", Key, Digest, "request", 3, Actor.Anonymous, At,
+            At.AddSeconds(60)),
         ["merchant.registered.v1"] = new MerchantRegistered(merchant, "متجر العطور", "Asia/Kuwait", 365, Actor.Operator, At),
         ["merchant.changed.v1"] = new MerchantChanged(
             merchant, "متجر العطور", "Asia/Riyadh", 730, new MerchantQuotas(null, 100), Actor.Operator, At),

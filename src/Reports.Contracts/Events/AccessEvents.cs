@@ -150,3 +150,38 @@ public sealed record PasswordChanged(Guid UserId, Actor By, DateTimeOffset Chang
 /// <param name="DisabledAt">When.</param>
 [EventName("user.disabled.v1")]
 public sealed record UserDisabled(Guid UserId, Actor By, DateTimeOffset DisabledAt);
+
+/// <summary>
+/// Somebody was refused for want of a valid credential or of the right, or after too many failures, on an endpoint that
+/// does not record each request by itself. A stream of its own. Refusals of one kind, which are those that differ in
+/// nothing but their time and request, are one event each minute after the first of them.
+/// </summary>
+/// <param name="RefusalId">The stream.</param>
+/// <param name="Endpoint">The method and the pattern of the path, never the path itself.</param>
+/// <param name="Status">The HTTP status that was answered.</param>
+/// <param name="Code">The problem code that was answered.</param>
+/// <param name="Claimed">
+/// Whose credential was presented in vain, when it names one that is known; nothing proves that it was them.
+/// </param>
+/// <param name="Origin">
+/// Names the row that holds source address and user agent of the first; none when there are too many kinds to tell them
+/// apart.
+/// </param>
+/// <param name="RequestId">The <c>X-Request-Id</c> of the first answer.</param>
+/// <param name="Count">How many there were.</param>
+/// <param name="By">Who was refused: nobody known, unless it was for want of the right.</param>
+/// <param name="FirstAt">When the first was.</param>
+/// <param name="LastAt">When the last was.</param>
+[EventName("access.refused.v1")]
+public sealed record AccessRefused(
+    Guid RefusalId,
+    string Endpoint,
+    int Status,
+    string Code,
+    Actor? Claimed,
+    string? Origin,
+    string RequestId,
+    int Count,
+    Actor By,
+    DateTimeOffset FirstAt,
+    DateTimeOffset LastAt);
