@@ -85,6 +85,7 @@ public sealed class AuditModule : ICarterModule
             .AddSingleton<CurrentCheckpoint>()
             .AddSingleton(s => new AuditorDatabase(
                 NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)))
+            .AddSingleton<LedgerProofs>()
             .AddSingleton<AuditQuota>()
             .AddSingleton<AuditReads>()
             .AddSingleton<StoredEvents>()
@@ -143,5 +144,13 @@ public sealed class AuditModule : ICarterModule
         app.MapGet(ReplayReport.Path, ReplayReport.Endpoint).Reads(AuditSurface.Report).DescribeReport();
         app.MapGet(ReplayDownload.Path, ReplayDownload.Endpoint).Reads(AuditSurface.Download).DescribeDownload();
         app.MapGet(ReplayList.Path, ReplayList.Endpoint).Reads(AuditSurface.List).DescribeList();
+        app.MapGet(ReadLedger.CheckpointPath, ReadLedger.Checkpoint).Reads(AuditSurface.Checkpoint).DescribeCheckpoint();
+        app.MapGet(ReadLedger.CheckpointsPath, ReadLedger.Checkpoints).Reads(AuditSurface.Checkpoint)
+            .DescribeCheckpoints();
+        app.MapGet(ReadLedger.LeavesPath, ReadLedger.Leaves).Reads(AuditSurface.Leaves).DescribeLeaves();
+        app.MapGet(ReadLedger.KeysPath, ReadLedger.Keys).Reads(AuditSurface.Checkpoint).DescribeKeys();
+        app.MapGet(Prove.ProofPath + "{id}", Prove.Event).Reads(AuditSurface.Proof).DescribeProof();
+        app.MapGet(Prove.ReceiptPath + "{id}", Prove.Receipt).Reads(AuditSurface.Proof).DescribeReceipt();
+        app.MapGet(Prove.ConsistencyPath, Prove.Consistency).Reads(AuditSurface.Consistency).DescribeConsistency();
     }
 }

@@ -94,7 +94,7 @@ internal static class DeliveryDescription
                 "`next` and `previous` of the body, as `rel=\"next\"` and `rel=\"prev\"` (RFC 8288); missing on a sole page.",
                 $"<{DeliveryExample.List.Next}>; rel=\"next\""),
         };
-        operation.Responses["200"] = document.Share(nameof(ReportList), page);
+        operation.Responses["200"] = document.Share(nameof(ReportList), page.WithCheckpoint(document));
 
         var report = document.Components!.Schemas![nameof(ListedReport)].Properties!;
         Restrict(report["interval"], DeliveryParameters.Words<ReportInterval>());
@@ -114,7 +114,7 @@ internal static class DeliveryDescription
         report.Description = "The report.";
         report.Content!["application/json"].Example =
             JsonSerializer.SerializeToNode(DeliveryExample.Report, DeliveryJson.Plain.ListedReport);
-        operation.Responses["200"] = document.Share(nameof(ListedReport), report);
+        operation.Responses["200"] = document.Share(nameof(ListedReport), report.WithCheckpoint(document));
         return Task.CompletedTask;
     }
 
@@ -124,9 +124,9 @@ internal static class DeliveryDescription
         var document = context.Document!;
         operation.Parameters =
             [document.Share(DeliveryParameters.Token), .. DeliveryParameters.Conditions.Select(document.Share)];
-        operation.Responses!["200"] = document.Share("ReportFile", ReportFile());
-        operation.Responses["206"] = document.Share("ReportFilePart", ReportFilePart());
-        operation.Responses["304"] = document.Share("ReportFileUnchanged", ReportFileUnchanged());
+        operation.Responses!["200"] = document.Share("ReportFile", ReportFile().WithCheckpoint(document));
+        operation.Responses["206"] = document.Share("ReportFilePart", ReportFilePart().WithCheckpoint(document));
+        operation.Responses["304"] = document.Share("ReportFileUnchanged", ReportFileUnchanged().WithCheckpoint(document));
 
         document.AddComponent<IOpenApiHeader>(DownloadId, Header(
             "Of a download, refused ones too: the attempt's id in the audit, for the client's own log of downloads.",
@@ -142,6 +142,19 @@ internal static class DeliveryDescription
         }
 
         return Task.CompletedTask;
+    }
+
+    private static OpenApiResponse WithCheckpoint(this OpenApiResponse response, OpenApiDocument document)
+    {
+        const string Name = "Audit-Checkpoint";
+        document.AddComponent<IOpenApiHeader>(Name, Header(
+            "The newest signed head of the audit's ledger, as a byte sequence (RFC 9651) of the note that "
+            + "`/b/api/v1/audit/checkpoint` gives. Keep it: with it you can prove later that the record was cut short or "
+            + "is another. Missing before anything is sealed.",
+            DeliveryExample.Checkpoint));
+        response.Headers ??= new Dictionary<string, IOpenApiHeader>();
+        response.Headers[Name] = new OpenApiHeaderReference(Name, document);
+        return response;
     }
 
     private static OpenApiResponse ReportFile()

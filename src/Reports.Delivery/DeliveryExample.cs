@@ -13,6 +13,7 @@ internal static class DeliveryExample
     public const string EncryptedId = "AVDYWOCYXsx_YEGKrwzFq1h_QsJXCohAlanozKzQ9lRc";
     public const string Watermark = "ASJ0f2mA6sXo1i0Hk2nQ5m4nP3v8xq7d1JwEyrTzK0cVgB9uLhWfaDs";
     public const string DownloadId = "019ab3e4-5c00-7d21-9f3e-2b8c6d1a4e70";
+    public const string Checkpoint = ":cmVwb3J0cy9sZWRnZXIKNwouLi4K:";
     public const long Size = 183_220;
 
     private const string Page = "https://reports.example.com" + ListReports.Path;

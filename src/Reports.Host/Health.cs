@@ -6,11 +6,12 @@ namespace Reports.Host;
 
 /// <summary>
 /// <c>/health/live</c>: the process answers. <c>/health/ready</c>: it can do its work, which needs the database, the
-/// file store, and every download attempt recorded.
+/// file store, and every download attempt recorded. <c>/health/ledger</c>: what is recorded is sealed.
 /// </summary>
 internal static class Health
 {
     private const string Ready = "ready";
+    private const string Ledger = "ledger";
     private static readonly string[] Methods = ["GET", "HEAD"];
 
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
@@ -33,16 +34,27 @@ internal static class Health
                 "here while it answers 503.")
             .Produces<HealthAnswer>().Produces(StatusCodes.Status405MethodNotAllowed)
             .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
+        health.MapMethods("/ledger", Methods, (HealthCheckService checks, CancellationToken cancellation) =>
+                AnswerAsync(checks, check => check.Tags.Contains(Ledger), cancellation, HealthStatus.Degraded))
+            .WithName("ledger").WithSummary("Whether the ledger seals")
+            .WithDescription(
+                "Answers 503 while events are not sealed, or when something that is sealed was changed. Requests are " +
+                "answered all the same: alert whoever runs the service.")
+            .Produces<HealthAnswer>().Produces(StatusCodes.Status405MethodNotAllowed)
+            .Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 
     // Names and states only: why a part is down stands in the log.
     private static async Task<IResult> AnswerAsync(
-        HealthCheckService checks, Func<HealthCheckRegistration, bool> predicate, CancellationToken cancellation)
+        HealthCheckService checks,
+        Func<HealthCheckRegistration, bool> predicate,
+        CancellationToken cancellation,
+        HealthStatus worst = HealthStatus.Unhealthy)
     {
         var report = await checks.CheckHealthAsync(predicate, cancellation);
         return Results.Json(
             new HealthAnswer(Word(report.Status), report.Entries.ToDictionary(e => e.Key, e => Word(e.Value.Status))),
-            statusCode: report.Status is HealthStatus.Unhealthy
+            statusCode: report.Status <= worst
                 ? StatusCodes.Status503ServiceUnavailable
                 : StatusCodes.Status200OK);
     }

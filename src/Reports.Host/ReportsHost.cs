@@ -103,8 +103,8 @@ internal static class ReportsHost
         AccessModule.RecordRefusals(app);
         app.UseExceptionHandler(new ExceptionHandlerOptions { SuppressDiagnosticsCallback = _ => true });
         app.Use(RequestShape.Check);
-        app.UseAuthorization();
         AuditModule.ShowCheckpoints(app);
+        app.UseAuthorization();
         DeliveryModule.CountRequests(app);
         app.MapCarter();
         app.MapHealth();

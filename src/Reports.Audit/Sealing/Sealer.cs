@@ -12,7 +12,7 @@ namespace Reports.Audit.Sealing;
 /// </summary>
 internal sealed class Sealer : IAsyncDisposable
 {
-    private const long SealerLock = 0x5265_706F_7274_0006;
+    private const long SealerLock = 0x5265_706F_7274_0020;
 
     // A second sealer would break the leaves' primary key. The last statement tells that the head is still the one
     // that these leaves were added to.
