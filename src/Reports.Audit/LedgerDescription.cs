@@ -120,11 +120,11 @@ internal static class LedgerDescription
         {
             operation.Parameters =
             [
-                AuditDescription.Query("from", "The smaller size.", JsonSchemaType.Integer, 100, "int64"),
+                AuditDescription.Query("from", "The smaller size; by default 0, of which there is nothing to prove.", JsonSchemaType.Integer, 100,
+                    "int64"),
                 AuditDescription.Query(
                     "to", "The larger size; by default that of the newest checkpoint.", JsonSchemaType.Integer, 200, "int64"),
             ];
-            ((OpenApiParameter)operation.Parameters[0]).Required = true;
             return Task.CompletedTask;
         });
 

@@ -72,7 +72,7 @@ internal static class Prove
         HttpContext http, LedgerProofs proofs, AuditReading reading, CancellationToken cancellation)
     {
         var newest = await proofs.CheckpointAsync(null, cancellation) ?? throw ReadLedger.NothingYet();
-        var (from, to) = (Size(http, "from", null), Size(http, "to", newest.Size));
+        var (from, to) = (Size(http, "from", 0), Size(http, "to", newest.Size));
         reading.Narrow(null);
         reading.Note(("from", from), ("to", to));
         if (to > newest.Size || from > to)
@@ -121,10 +121,10 @@ internal static class Prove
         return proved;
     }
 
-    private static long Size(HttpContext http, string name, long? standard) =>
+    private static long Size(HttpContext http, string name, long standard) =>
         Parameters.Once(http.Request.Query, name) is { } text
             ? Parameters.Number(text) ?? throw Parameters.Invalid(name, "must be a size: a whole number, at least 0")
-            : standard ?? throw Parameters.Invalid(name, "is missing: it is the size of the smaller tree");
+            : standard;
 
     private static ProblemException NotFound(string detail) => new(Problem.NotFound with { Detail = detail });
 

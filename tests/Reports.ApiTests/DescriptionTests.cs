@@ -147,7 +147,7 @@ public sealed class DescriptionTests(ReportsApp app)
 
         var type = answer.Content.Headers.ContentType!.MediaType!;
         var media = content[type].ShouldNotBeNull($"{what} {status} is not to be {type}");
-        if (type.EndsWith("json", StringComparison.Ordinal))
+        if (type is "application/json" or "application/problem+json")
         {
             JsonSchemas.Check(await SchemaAsync(media["schema"]!), body, $"{what} {status}");
         }
