@@ -90,6 +90,9 @@ public sealed class CheckpointKey
 {
     private const string Label = "PUBLIC KEY";
 
+    // To read a key takes several times as long as to verify a signature, so it is read once.
+    private readonly ECDsa _key = ECDsa.Create();
+    private readonly Lock _use = new();
     private readonly byte[] _info;
 
     /// <summary>Takes a key.</summary>
@@ -98,20 +101,19 @@ public sealed class CheckpointKey
     public CheckpointKey(byte[] subjectPublicKeyInfo)
     {
         ArgumentNullException.ThrowIfNull(subjectPublicKeyInfo);
-        using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(subjectPublicKeyInfo, out var read);
+        _key.ImportSubjectPublicKeyInfo(subjectPublicKeyInfo, out var read);
         if (read != subjectPublicKeyInfo.Length)
         {
             throw new CryptographicException("There is something behind the key.");
         }
 
-        if (key.ExportParameters(false).Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value)
+        if (_key.ExportParameters(false).Curve.Oid.Value != ECCurve.NamedCurves.nistP256.Oid.Value)
         {
             throw new CryptographicException("The key is not one on the curve P-256.");
         }
 
         // As this library writes it, so that one key has one id.
-        _info = key.ExportSubjectPublicKeyInfo();
+        _info = _key.ExportSubjectPublicKeyInfo();
         Id = Convert.ToHexStringLower(SHA256.HashData(_info));
     }
 
@@ -150,10 +152,11 @@ public sealed class CheckpointKey
     /// <returns>True when it did.</returns>
     public bool Verify(string text, ReadOnlySpan<byte> signature)
     {
-        using var key = ECDsa.Create();
-        key.ImportSubjectPublicKeyInfo(_info, out _);
-        return key.VerifyData(
-            Encoding.UTF8.GetBytes(text), signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        lock (_use)
+        {
+            return _key.VerifyData(
+                Encoding.UTF8.GetBytes(text), signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+        }
     }
 }
 

@@ -333,16 +333,16 @@ public readonly ref struct EventLine
         {
             var all = _rest;
             Expect("\"principal\":"u8);
-            Value();
+            String(mayBeNull: true);
             Expect(",\"outcome\":"u8);
             Check("principal");
-            Value();
+            String(mayBeNull: true);
             Expect(",\"resource\":"u8);
             Check("outcome");
-            Value();
+            String(mayBeNull: true);
             Expect(",\"origin\":"u8);
             Check("resource");
-            Value();
+            String(mayBeNull: true);
             Check("origin");
             return all[..(all.Length - _rest.Length)];
         }
@@ -376,31 +376,6 @@ public readonly ref struct EventLine
 
         private static bool IsNullOrObject(ReadOnlySpan<byte> text) =>
             text.SequenceEqual("null"u8) || text is [(byte)'{', .., (byte)'}'];
-
-        private void Value()
-        {
-            if (TakeNull())
-            {
-                return;
-            }
-
-            if (_rest is [(byte)'"', ..])
-            {
-                String(mayBeNull: false);
-                return;
-            }
-
-            try
-            {
-                var reader = new Utf8JsonReader(_rest);
-                _isBroken |= !reader.Read() || !reader.TrySkip();
-                Skip((int)reader.BytesConsumed);
-            }
-            catch (JsonException)
-            {
-                _isBroken = true;
-            }
-        }
 
         private bool Take(ReadOnlySpan<byte> text)
         {

@@ -164,8 +164,8 @@ public static class CheckpointLine
     {
         note = "";
         const string Member = ",\"note\":";
-        if (!LeafLine.TryNumber(ref line, "{\"size\":"u8, out size) || line.Length <= Member.Length || line[^1] != '}'
-            || !line.StartsWith(",\"note\":"u8))
+        if (!LeafLine.TryNumber(ref line, "{\"size\":"u8, out size) || line.Length <= Member.Length + 1
+            || !line.StartsWith(",\"note\":\""u8) || !line.EndsWith("\"}"u8))
         {
             return false;
         }

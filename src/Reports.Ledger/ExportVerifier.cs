@@ -121,7 +121,8 @@ public sealed class ExportVerifier
     private Verification Run(TrustedKeys keys, CancellationToken cancellation)
     {
         using var marks = _marks;
-        using (var events = new Lines(_folder.Events))
+        marks.Begin();
+        using (var events = new Ahead<HashedEvent>(HashedEvent.Read(_folder.Events)))
         using (var leaves = new Lines(_folder.Leaves))
         {
             ReadLeaves(events, leaves, cancellation);
@@ -135,11 +136,11 @@ public sealed class ExportVerifier
             _counts, _events, _tree.Count, _leavesWithoutEvent, _marks.Good, _marks.HeldGood, _marks.Newest, _notes);
     }
 
-    private void ReadLeaves(Lines events, Lines leaves, CancellationToken cancellation)
+    private void ReadLeaves(Ahead<HashedEvent> events, Lines leaves, CancellationToken cancellation)
     {
         Span<byte> leaf = stackalloc byte[MerkleHash.Size];
-        var all = events.FileLength + leaves.FileLength;
-        var hasEvent = NextEvent(events, 0, out var current);
+        var all = new FileInfo(_folder.Events).Length + leaves.FileLength;
+        var hasEvent = events.Read();
         _marks.Check(_tree);
         for (long n = 1; leaves.Read(); n++)
         {
@@ -156,16 +157,15 @@ public sealed class ExportVerifier
             else
             {
                 _lastLeafSequence = sequence;
-                while (hasEvent && current < sequence)
+                for (; hasEvent && events.Current.Sequence < sequence; hasEvent = events.Read())
                 {
-                    AddOrphan(events, current);
-                    hasEvent = NextEvent(events, current, out current);
+                    AddOrphan(events.Current);
                 }
 
-                if (hasEvent && current == sequence)
+                if (hasEvent && events.Current.Sequence == sequence)
                 {
-                    Match(events, index, sequence, leaf);
-                    hasEvent = NextEvent(events, current, out current);
+                    Match(events.Current, index, leaf);
+                    hasEvent = events.Read();
                 }
                 else
                 {
@@ -176,14 +176,14 @@ public sealed class ExportVerifier
             if (n % ProgressEvery == 0)
             {
                 cancellation.ThrowIfCancellationRequested();
-                _progress?.Report(new VerificationProgress(events.Next + leaves.Next, all));
+                var done = leaves.Next + (hasEvent ? events.Current.Offset : 0);
+                _progress?.Report(new VerificationProgress(done, all));
             }
         }
 
-        while (hasEvent)
+        for (; hasEvent; hasEvent = events.Read())
         {
-            AddOrphan(events, current);
-            hasEvent = NextEvent(events, current, out current);
+            AddOrphan(events.Current);
         }
 
         _progress?.Report(new VerificationProgress(all, all));
@@ -206,51 +206,25 @@ public sealed class ExportVerifier
         }
     }
 
-    private bool NextEvent(Lines events, long last, out long sequence)
+    private void Match(in HashedEvent read, long index, ReadOnlySpan<byte> leaf)
     {
-        sequence = 0;
-        if (!events.Read())
-        {
-            return false;
-        }
-
         _events++;
-        sequence = SequenceOf(events);
-        return sequence > last
-            ? true
-            : throw events.Unusable($"the event {sequence} stands behind the event {last}");
-    }
-
-    // Only the beginning of the line: whether the rest is good is told when the leaf is at hand.
-    private static long SequenceOf(Lines events)
-    {
-        var line = events.Current;
-        return LeafLine.TryNumber(ref line, "{\"sequence\":"u8, out var sequence) && sequence > 0
-            ? sequence
-            : throw events.Unusable("that is no event");
-    }
-
-    private void Match(Lines events, long index, long sequence, ReadOnlySpan<byte> leaf)
-    {
-        if (!EventLine.TryRead(events.Current, out var read, out var flaw))
+        if (read.Flaw is not null)
         {
-            Report(new Finding(Verdict.Modified, sequence, $"its line cannot be read, from the member `{flaw}` on"));
-            return;
+            Report(new Finding(Verdict.Modified, read.Sequence, $"its line cannot be read, from the member `{read.Flaw}` on"));
         }
-
-        Span<byte> hash = stackalloc byte[MerkleHash.Size];
-        read.Hash(hash);
-        if (!hash.SequenceEqual(leaf))
+        else if (!leaf.SequenceEqual(read.Leaf))
         {
-            _altered.Add(sequence, leaf, events.Offset, events.Current.Length);
+            _altered.Add(read, leaf);
         }
-        else if (read.LeafIndex is { } said && said != index)
+        else if (read.Index >= 0 && read.Index != index)
         {
-            Report(new Finding(Verdict.Modified, sequence, $"it is said to be leaf {said}, and is leaf {index}"));
+            Report(new Finding(
+                Verdict.Modified, read.Sequence, $"it is said to be leaf {read.Index}, and is leaf {index}"));
         }
-        else if (read.Type.SequenceEqual(RestoreDeclarations.Type))
+        else if (read.Restore is { } data)
         {
-            _restores.Add(sequence, read.Data);
+            _restores.Add(read.Sequence, data);
         }
     }
 
@@ -276,13 +250,9 @@ public sealed class ExportVerifier
             $"it was sealed late, as leaf {index}, when events up to {_lastLeafSequence} had been sealed{state}"));
     }
 
-    private void AddOrphan(Lines events, long sequence)
+    private void AddOrphan(in HashedEvent read)
     {
-        var leaf = new byte[MerkleHash.Size];
-        if (EventLine.TryRead(events.Current, out var read, out _))
-        {
-            read.Hash(leaf);
-        }
+        _events++;
 
         // What lies behind the last leaf may not have been sealed yet. How it ends is told at the end of all.
         if (_orphans.Count == MostWaiting)
@@ -290,8 +260,8 @@ public sealed class ExportVerifier
             Conclude(_orphans.Dequeue());
         }
 
-        _orphans.Enqueue(sequence);
-        _orphanLeaves[sequence] = leaf;
+        _orphans.Enqueue(read.Sequence);
+        _orphanLeaves[read.Sequence] = [.. (ReadOnlySpan<byte>)read.Leaf];
     }
 
     private void Conclude(long sequence)

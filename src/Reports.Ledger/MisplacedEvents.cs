@@ -12,15 +12,15 @@ internal sealed class MisplacedEvents(string path, Action<Finding> report)
 
     private readonly List<(long Sequence, byte[] Leaf, long Offset, int Length)> _events = [];
 
-    public void Add(long sequence, ReadOnlySpan<byte> leaf, long offset, int length)
+    public void Add(in HashedEvent read, ReadOnlySpan<byte> leaf)
     {
         if (_events.Count < Most)
         {
-            _events.Add((sequence, leaf.ToArray(), offset, length));
+            _events.Add((read.Sequence, leaf.ToArray(), read.Offset, read.Length));
         }
         else
         {
-            report(Altered(sequence));
+            report(Altered(read.Sequence));
         }
     }
 

@@ -11,20 +11,18 @@ internal sealed class TreeMarks : IDisposable
     private readonly TrustedKeys _keys;
     private readonly string _origin;
     private readonly Action<Finding> _report;
-    private readonly IEnumerator<HeldCheckpoint> _held;
+    private readonly Ahead<(HeldCheckpoint Held, string? Flaw)> _own;
+    private readonly Ahead<(HeldCheckpoint Held, string? Flaw)> _held;
     private readonly List<(long Size, Finding Finding)> _heldFindings = [];
-    private readonly Lines _lines;
-    private HeldCheckpoint? _nextHeld;
-    private HeldCheckpoint? _nextOwn;
     private bool _isForked;
+    private bool _hasOwn;
+    private bool _hasHeld;
 
     public TreeMarks(ExportFolder folder, HeldCheckpoints held, TrustedKeys keys, string origin, Action<Finding> report)
     {
         (_keys, _origin, _report) = (keys, origin, report);
-        _lines = new Lines(folder.Checkpoints);
-        _held = held.BySize().GetEnumerator();
-        NextHeld();
-        NextOwn();
+        _own = new(Read(folder.Checkpoints).Select(h => (h, Flaw(h))));
+        _held = new(held.BySize().Select(h => (h, Flaw(h))));
     }
 
     /// <summary>The newest one that is good.</summary>
@@ -39,25 +37,32 @@ internal sealed class TreeMarks : IDisposable
     /// <summary>How many there are of the export.</summary>
     public long Count { get; private set; }
 
+    /// <summary>Goes to the first of them.</summary>
+    public void Begin()
+    {
+        NextOwn();
+        NextHeld();
+    }
+
     /// <summary>Compares the tree with what is said of it at its size.</summary>
     /// <returns>True when it is said by one that is good.</returns>
     public bool Check(TreeEdge tree)
     {
         byte[]? root = null;
         var isGood = false;
-        for (; _nextOwn?.Size == tree.Count; NextOwn())
+        for (; _hasOwn && _own.Current.Held.Size == tree.Count; NextOwn())
         {
-            if (Signed(_nextOwn) is { } checkpoint)
+            if (Signed(_own.Current) is { } checkpoint)
             {
                 isGood |= CheckOwn(checkpoint, root ??= tree.Root());
             }
         }
 
-        for (; _nextHeld?.Size == tree.Count; NextHeld())
+        for (; _hasHeld && _held.Current.Held.Size == tree.Count; NextHeld())
         {
-            if (Signed(_nextHeld) is { } checkpoint)
+            if (Signed(_held.Current) is { } checkpoint)
             {
-                isGood |= CheckHeld(_nextHeld, checkpoint, root ??= tree.Root());
+                isGood |= CheckHeld(_held.Current.Held, checkpoint, root ??= tree.Root());
             }
         }
 
@@ -68,9 +73,9 @@ internal sealed class TreeMarks : IDisposable
     public void Finish(long size, bool isTreeBroken, RestoreDeclarations restores)
     {
         Checkpoint? largest = null;
-        for (; _nextOwn is not null; NextOwn())
+        for (; _hasOwn; NextOwn())
         {
-            largest = Signed(_nextOwn) ?? largest;
+            largest = Signed(_own.Current) ?? largest;
         }
 
         if (largest is not null && !isTreeBroken)
@@ -78,11 +83,11 @@ internal sealed class TreeMarks : IDisposable
             _report(Truncated(largest, "a checkpoint of the export", size));
         }
 
-        for (; _nextHeld is not null; NextHeld())
+        for (; _hasHeld; NextHeld())
         {
-            if (Signed(_nextHeld) is { } checkpoint && !isTreeBroken)
+            if (Signed(_held.Current) is { } checkpoint && !isTreeBroken)
             {
-                AddHeld(checkpoint.Size, Truncated(checkpoint, _nextHeld.Source, size));
+                AddHeld(checkpoint.Size, Truncated(checkpoint, _held.Current.Held.Source, size));
             }
         }
 
@@ -92,7 +97,7 @@ internal sealed class TreeMarks : IDisposable
 
     public void Dispose()
     {
-        _lines.Dispose();
+        _own.Dispose();
         _held.Dispose();
     }
 
@@ -146,40 +151,46 @@ internal sealed class TreeMarks : IDisposable
         }
     }
 
-    private Checkpoint? Signed(HeldCheckpoint held)
+    private Checkpoint? Signed((HeldCheckpoint Held, string? Flaw) read)
     {
-        var checkpoint = held.Note?.Checkpoint;
-        var flaw = held.Note is null || checkpoint is null ? "is no checkpoint"
-            : checkpoint.Size != held.Size ? $"is the checkpoint of {checkpoint.Size} leaves"
-            : checkpoint.Origin != _origin ? $"is of the ledger `{checkpoint.Origin}`, not of `{_origin}`"
-            : !_keys.Accept(held.Note) ? "is not signed by a key that is trusted, or not as it stands there"
-            : null;
-        if (flaw is null)
+        var checkpoint = read.Held.Note?.Checkpoint;
+        if (read.Flaw is null)
         {
             return checkpoint;
         }
 
-        _report(new Finding(Verdict.BadSignature, checkpoint?.Sequence, $"{held.Source}, for {held.Size} leaves, {flaw}"));
+        _report(new Finding(
+            Verdict.BadSignature, checkpoint?.Sequence, $"{read.Held.Source}, for {read.Held.Size} leaves, {read.Flaw}"));
         return null;
     }
 
-    private void NextHeld() => _nextHeld = _held.MoveNext() ? _held.Current : null;
+    private string? Flaw(HeldCheckpoint held) =>
+        held.Note is not { Checkpoint: var checkpoint } ? "is no checkpoint"
+        : checkpoint.Size != held.Size ? $"is the checkpoint of {checkpoint.Size} leaves"
+        : checkpoint.Origin != _origin ? $"is of the ledger `{checkpoint.Origin}`, not of `{_origin}`"
+        : !_keys.Accept(held.Note) ? "is not signed by a key that is trusted, or not as it stands there"
+        : null;
+
+    private static IEnumerable<HeldCheckpoint> Read(string path)
+    {
+        using var lines = new Lines(path);
+        for (var last = -1L; lines.Read();)
+        {
+            if (!CheckpointLine.TryRead(lines.Current, out var size, out var text) || size <= last)
+            {
+                throw lines.Unusable("that is no checkpoint, or not in the order of sizes");
+            }
+
+            yield return new HeldCheckpoint("the checkpoint of the export", size, SignedCheckpoint.Parse(text));
+            last = size;
+        }
+    }
+
+    private void NextHeld() => _hasHeld = _held.Read();
 
     private void NextOwn()
     {
-        var last = _nextOwn?.Size ?? -1;
-        if (!_lines.Read())
-        {
-            _nextOwn = null;
-            return;
-        }
-
-        Count++;
-        if (!CheckpointLine.TryRead(_lines.Current, out var size, out var text) || size <= last)
-        {
-            throw _lines.Unusable("that is no checkpoint, or not in the order of sizes");
-        }
-
-        _nextOwn = new HeldCheckpoint("the checkpoint of the export", size, SignedCheckpoint.Parse(text));
+        _hasOwn = _own.Read();
+        Count += _hasOwn ? 1 : 0;
     }
 }
