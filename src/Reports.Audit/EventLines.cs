@@ -51,12 +51,15 @@ internal sealed record EventRow(
         e.user_name, e.correlation_id, e.causation_id, e.headers::text, e.data::text
         """;
 
-    /// <summary>Where it reads from.</summary>
+    /// <summary>
+    /// Where it reads from. Hash and leaf are looked up event by event: a join that runs along them would begin at the
+    /// first of all.
+    /// </summary>
     public const string From =
         """
         events.mt_events e
-        left join ledger.row_hashes h on h.seq_id = e.seq_id
-        left join ledger.leaves l on l.seq_id = e.seq_id
+        left join lateral (select recorded_at from ledger.row_hashes r where r.seq_id = e.seq_id offset 0) h on true
+        left join lateral (select idx from ledger.leaves r where r.seq_id = e.seq_id offset 0) l on true
         """;
 
     /// <summary>Reads a row, each column once and in order.</summary>

@@ -26,7 +26,13 @@ internal sealed record EventFilter(
     DateTimeOffset? From,
     DateTimeOffset? To,
     long After,
-    long? Through);
+    long? Through)
+{
+    /// <summary>Whether few events may be meant, and an index tells which; what is recorded when is told by none.</summary>
+    public bool IsSparse =>
+        (From, To) is (null, null)
+        && (Tenant is not null || Report is not null || Principal is not null || Types.Count > 0);
+}
 
 /// <summary>
 /// A way through the events in the order of the store. It goes on by sequence, one stretch of sequences after the other,
@@ -41,6 +47,18 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
     private const int LeastRows = 500;
     private static readonly TimeSpan Quickly = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private const string Sparse = $"select {EventRow.Columns} from {EventRow.From} where e.seq_id > $1 and e.seq_id <= $2";
+
+    // Twice as fast where nearly all is meant: events, hashes and leaves are read alongside. The stretch must bound all
+    // three, or the join begins at the first of all.
+    private const string Dense =
+        $"""
+        select {EventRow.Columns} from events.mt_events e
+        left join ledger.row_hashes h on h.seq_id = e.seq_id and h.seq_id > $1 and h.seq_id <= $2
+        left join ledger.leaves l on l.seq_id = e.seq_id and l.seq_id > $1 and l.seq_id <= $2
+        where e.seq_id > $1 and e.seq_id <= $2
+        """;
 
     private long _stretch = FirstStretch;
 
@@ -121,7 +139,7 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
     private NpgsqlCommand Command(NpgsqlDataSource database, long until, int most)
     {
         var command = database.CreateCommand();
-        var sql = new StringBuilder($"select {EventRow.Columns} from {EventRow.From} where e.seq_id > $1 and e.seq_id <= $2");
+        var sql = new StringBuilder(filter.IsSparse ? Sparse : Dense);
         Add(command, Position, NpgsqlDbType.Bigint);
         Add(command, until, NpgsqlDbType.Bigint);
         void Where(string condition, object? value, NpgsqlDbType type)
