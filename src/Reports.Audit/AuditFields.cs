@@ -51,6 +51,7 @@ internal sealed record AuditFields(
         ["audit.clock-skew-detected.v1"] = new("detected_at", _ => Failure, Named("node", "node_id")),
         ["audit.restored-from-backup.v1"] = new("declared_at", _ => Success, _ => "audit:ledger"),
         ["audit.subject-erased.v1"] = new("erased_at", _ => Success, Named("subject", "subject")),
+        ["operator.acted.v1"] = new("acted_at", OfDone, Named("command", "command")),
         ["access.refused.v1"] = new("last_at", _ => Failure, Named("endpoint", "endpoint")),
         ["merchant.registered.v1"] = Merchant("registered_at"),
         ["merchant.changed.v1"] = Merchant("changed_at"),
@@ -112,6 +113,13 @@ internal sealed record AuditFields(
         Member(e, "status") is { ValueKind: JsonValueKind.Number } status && status.TryGetInt32(out var number)
             ? number < 400 ? Success : Failure
             : null;
+
+    private static string? OfDone(JsonElement e) => Member(e, "is_done")?.ValueKind switch
+    {
+        JsonValueKind.True => Success,
+        JsonValueKind.False => Failure,
+        _ => null,
+    };
 
     private static string? Who(JsonElement e) =>
         (Text(e, "by.kind"), Text(e, "by.id")) is ({ } kind, { } id) ? $"{kind}:{id}" : null;

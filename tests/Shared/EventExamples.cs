@@ -88,6 +88,8 @@ internal static class EventExamples
             Attempt, 1_000, Digest, 900, "incident 2026-42", Actor.Operator, At),
         ["audit.subject-erased.v1"] = new SubjectErased(
             Attempt, ErasedSubject.User, [User.ToString()], 1, "request 2026-7", Actor.Operator, At),
+        ["operator.acted.v1"] = new OperatorActed(
+            Attempt, "dead-letters discard", Report.ToString(), true, Actor.Operator, At),
         ["access.refused.v1"] = new AccessRefused(
             Attempt, "GET /b/api/v1/reports/files/", 401, "unauthorized", Key, Digest, "request", 3, Actor.Anonymous, At,
             At.AddSeconds(60)),

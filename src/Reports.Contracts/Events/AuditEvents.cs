@@ -118,6 +118,19 @@ public sealed record RestoredFromBackup(
     Actor By,
     DateTimeOffset DeclaredAt);
 
+/// <summary>
+/// An operator gave a command that changes or shows something without an event of its own. A stream of its own.
+/// </summary>
+/// <param name="ActId">The stream.</param>
+/// <param name="Command">The command, for example <c>dead-letters discard</c>.</param>
+/// <param name="Subject">What it was about, without anything secret; none when the command says it all.</param>
+/// <param name="IsDone">Whether it was carried out.</param>
+/// <param name="By">Who gave it.</param>
+/// <param name="ActedAt">When it ended.</param>
+[EventName("operator.acted.v1")]
+public sealed record OperatorActed(
+    Guid ActId, string Command, string? Subject, bool IsDone, Actor By, DateTimeOffset ActedAt);
+
 /// <summary>What about a person was erased.</summary>
 public enum ErasedSubject
 {

@@ -47,7 +47,9 @@ internal static class Commands
     private static Command SchemaApply()
     {
         var command = new Command("apply", "Bring the schema up to date; the role in Reports:Databases:Migrator must own it");
-        command.SetAction((_, cancellation) => Instance.RunAsync(
+        command.SetAction((_, cancellation) => Instance.ActAsync(
+            "schema apply",
+            null,
             async services =>
             {
                 await Schema.ApplyAsync(services, cancellation);

@@ -68,7 +68,7 @@ internal static partial class DeadLetterCommands
     {
         var id = new Argument<Guid>("id") { Description = "The dead letter's id, as `dead-letters list` shows it" };
         var command = new Command("show", "Show a dead letter whole, but for its secrets") { id };
-        command.SetAction((parsed, _) => Instance.RunAsync(async services =>
+        command.SetAction((parsed, _) => Act("show", $"{parsed.GetValue(id)}", async services =>
         {
             var letter = await services.GetRequiredService<DeadLetters>().FindAsync(parsed.GetValue(id))
                 ?? throw NoneOf([parsed.GetValue(id)]);
@@ -94,7 +94,7 @@ internal static partial class DeadLetterCommands
                 result.AddError("--type is for --all.");
             }
         });
-        command.SetAction((parsed, cancellation) => Instance.RunAsync(async services =>
+        command.SetAction((parsed, cancellation) => Act("replay", Named(parsed.GetValue(ids)), async services =>
         {
             var letters = services.GetRequiredService<DeadLetters>();
             var named = parsed.GetValue(all) ? null : parsed.GetRequiredValue(ids);
@@ -115,7 +115,7 @@ internal static partial class DeadLetterCommands
         var ids = Ids();
         ids.Arity = ArgumentArity.OneOrMore;
         var command = new Command("discard", "Remove dead letters for good") { ids };
-        command.SetAction((parsed, cancellation) => Instance.RunAsync(async services =>
+        command.SetAction((parsed, cancellation) => Act("discard", Named(parsed.GetValue(ids)), async services =>
         {
             var letters = services.GetRequiredService<DeadLetters>();
             await RefuseUnknownAsync(letters, parsed.GetRequiredValue(ids), cancellation);
@@ -124,6 +124,11 @@ internal static partial class DeadLetterCommands
         }));
         return command;
     }
+
+    private static Task<int> Act(string command, string subject, Func<IServiceProvider, Task> work) =>
+        Instance.ActAsync($"dead-letters {command}", subject, work);
+
+    private static string Named(Guid[]? ids) => ids is { Length: > 0 } ? string.Join(' ', ids) : "all";
 
     /// <summary>
     /// A dead letter for people: without grant and signature, with which a reader could act in its sender's name.

@@ -13,7 +13,7 @@ internal static class ImportCommands
     {
         var file = new Argument<FileInfo>("file") { Description = "A CSV file as docs/import.md describes it" };
         var command = new Command("import", "Import transactions from a CSV file, all of them or none") { file };
-        command.SetAction((parsed, cancellation) => Instance.RunAsync(async services =>
+        command.SetAction((parsed, cancellation) => Instance.ActAsync("import", null, async services =>
         {
             await using var stream = parsed.GetRequiredValue(file).OpenRead();
             var result = await services.GetRequiredService<TransactionImport>()

@@ -1,7 +1,11 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
+using Marten;
 using MediatR;
 using Npgsql;
 using Reports.BuildingBlocks;
+using Reports.Contracts;
+using Reports.Contracts.Events;
 using Wolverine.Transports;
 
 namespace Reports.Host.Commands;
@@ -10,6 +14,7 @@ namespace Reports.Host.Commands;
 internal static class Instance
 {
     private const int Failed = 1;
+    private const int LongestSubject = 1000;
 
     /// <summary>Settings for a program that a person watches: warnings only, a line each, beside the output.</summary>
     public static readonly string[] QuietLog =
@@ -35,6 +40,51 @@ internal static class Instance
             await using var app = ReportsHost.Build(builder);
             await work(app.Services);
         });
+
+    /// <summary>Runs some work that no event tells of, and records that an operator had it done.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="subject">What it is about.</param>
+    /// <param name="work">The work.</param>
+    /// <param name="isMigrating">Whether it changes the schema.</param>
+    public static Task<int> ActAsync(
+        string command, string? subject, Func<IServiceProvider, Task> work, bool isMigrating = false) =>
+        RunAsync(
+            async services =>
+            {
+                try
+                {
+                    await work(services);
+                }
+                catch (Exception e)
+                {
+                    try
+                    {
+                        await RecordAsync(services, command, subject, isDone: false);
+                    }
+                    catch (Exception other) when (IsExpected(other))
+                    {
+                        // What kept the work from being done keeps the record from it, and is what is told.
+                    }
+
+                    ExceptionDispatchInfo.Throw(e);
+                }
+
+                await RecordAsync(services, command, subject, isDone: true);
+            },
+            isMigrating);
+
+    private static async Task RecordAsync(IServiceProvider services, string command, string? subject, bool isDone)
+    {
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var act = new OperatorActed(
+            Guid.CreateVersion7(now), command, subject is { Length: > LongestSubject } ? subject[..LongestSubject] : subject,
+            isDone, Actor.Operator, now);
+        await using var session = services.GetRequiredService<IDocumentStore>().LightweightSession(Tenants.Platform);
+        session.LastModifiedBy = Actor.Operator.Id;
+        services.GetRequiredService<Origins>().Put(session, Origin.Command);
+        session.Events.StartStream<OperatorStream>(act.ActId, act);
+        await session.SaveChangesAsync(CancellationToken.None);
+    }
 
     /// <summary>Does some work; what goes wrong around it is told in one sentence.</summary>
     public static async Task<int> GuardAsync(Func<Task> work)
@@ -105,6 +155,9 @@ internal static class Instance
         current.FindOrigin = () => Origin.Command;
     }
 }
+
+/// <summary>Stream type of what an operator had done.</summary>
+internal sealed class OperatorStream;
 
 /// <summary>Makes up passwords.</summary>
 internal static class Passwords

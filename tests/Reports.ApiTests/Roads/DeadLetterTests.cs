@@ -162,6 +162,32 @@ public sealed class DeadLetterTests(ReportsApp app)
         (await RunAsync("replay", id.ToString())).Code.ShouldBe(1);
         (await RunAsync("replay")).Code.ShouldBe(1);
         (await RunAsync("replay", id.ToString(), "--all")).Code.ShouldBe(1);
+
+        // Shown, replayed or discarded by a person: that is on record, and what was not done too.
+        (await ActsAsync(id)).ShouldBe(
+        [
+            ("dead-letters discard", false), ("dead-letters discard", true), ("dead-letters discard", false),
+            ("dead-letters show", false), ("dead-letters replay", false),
+        ]);
+    }
+
+    private async Task<List<(string Command, bool IsDone)>> ActsAsync(Guid about)
+    {
+        await using var command = app.Database.CreateCommand(
+            """
+            select data ->> 'command', (data ->> 'is_done')::boolean from events.mt_events
+            where type = 'operator.acted.v1' and tenant_id = 'platform' and position($1 in data ->> 'subject') > 0
+            order by seq_id
+            """);
+        command.Parameters.AddWithValue(about.ToString());
+        await using var row = await command.ExecuteReaderAsync();
+        var acts = new List<(string, bool)>();
+        while (await row.ReadAsync())
+        {
+            acts.Add((row.GetString(0), row.GetBoolean(1)));
+        }
+
+        return acts;
     }
 
     [Fact]
