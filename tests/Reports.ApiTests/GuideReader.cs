@@ -5,9 +5,14 @@ using Shouldly;
 
 namespace Reports.ApiTests;
 
-/// <summary>Somebody who follows the guide in a bash, in a new directory, with a merchant's key and user.</summary>
+/// <summary>Somebody who follows the guide in a bash, in a new directory, with a merchant's key, auditor and user.</summary>
 internal sealed partial class GuideReader(
-    Uri address, TestMerchant merchant, string user, string password, IReadOnlyList<GivenReport> given) : IDisposable
+    Uri address,
+    TestMerchant merchant,
+    string auditor,
+    string user,
+    string password,
+    IReadOnlyList<GivenReport> given) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
@@ -15,6 +20,7 @@ internal sealed partial class GuideReader(
     {
         ["REPORTS_URL"] = address.ToString().TrimEnd('/'),
         ["REPORTS_API_KEY"] = merchant.Key,
+        ["REPORTS_AUDITOR_KEY"] = auditor,
         ["REPORTS_USER"] = user,
         ["REPORTS_PASSWORD"] = password,
     };

@@ -193,7 +193,8 @@ public sealed partial class GuideTests(ReportsApp app)
             await merchant.FinishedAsync("settlement-2026-11-21.csv", Content(5), now.AddDays(-2)),
             await merchant.FinishedAsync("settlement-2026-11-22.csv", Content(6), now.AddDays(-1)),
         ];
-        var reader = new GuideReader(address, merchant, user, password, given);
+        var reader = new GuideReader(
+            address, merchant, await app.KeyAsync(merchant.Id, isAuditor: true), user, password, given);
         foreach (var program in Samples.Where(sample => Programs.Contains(sample.Kind)))
         {
             await File.WriteAllTextAsync(Path.Combine(reader.Directory, program.FileName), program.Text);
