@@ -29,7 +29,7 @@ internal static class Demo
         if (app.Configuration["Reports:Demo:DatabaseUrl"] is { } database)
         {
             env["REPORTS_DATABASE_URL"] = database;
-            await LetGeneratorsInAsync(services.GetRequiredService<NpgsqlDataSource>(), env, database, cancellation);
+            await LetGeneratorsInAsync(services.GetRequiredService<Settings>().Logins, env, database, cancellation);
         }
 
         var merchants = new List<SampleMerchant>();
@@ -70,11 +70,12 @@ internal static class Demo
     // A login for generators outside, on the private cluster only. Its port may be another at each start, so the address
     // is made anew; the password is kept.
     private static async Task LetGeneratorsInAsync(
-        NpgsqlDataSource database, SortedDictionary<string, string> env, string owner, CancellationToken cancellation)
+        DatabaseLogins logins, SortedDictionary<string, string> env, string owner, CancellationToken cancellation)
     {
         const string Name = "REPORTS_GENERATOR_DATABASE_URL";
         const string Login = "reports_demo_generator";
         var password = env.TryGetValue(Name, out var known) ? new UriBuilder(known).Password : Passwords.Generate();
+        await using var database = NpgsqlDataSource.Create(logins.Migrator);
         await using var command = database.CreateCommand(
             $"""
             do $$ begin

@@ -14,7 +14,11 @@ internal static class Health
     private const string Ledger = "ledger";
     private static readonly string[] Methods = ["GET", "HEAD"];
 
-    public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
+    public static void AddHealth(this IServiceCollection services) => services
+        .AddSingleton<RoleSeparation>()
+        .AddHostedService(s => s.GetRequiredService<RoleSeparation>())
+        .AddHealthChecks()
+        .AddCheck<RoleSeparation>("roles", tags: [Ready])
         .AddCheck<DatabaseCheck>("database", tags: [Ready], timeout: TimeSpan.FromSeconds(5))
         .AddCheck<StorageCheck>("storage", tags: [Ready], timeout: TimeSpan.FromSeconds(5));
 
