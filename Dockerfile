@@ -4,7 +4,7 @@ COPY global.json .editorconfig Directory.* ./
 COPY build/MediatR.Contracts/ build/MediatR.Contracts/
 COPY src/ src/
 RUN dotnet publish src/Reports.Host -c Release -o /app -p:RestoreLockedMode=true -p:UseAppHost=false \
-    && mkdir /files
+    && mkdir /files /anchors
 
 # "extra" carries ICU and the time zones, which schedules and CSV formats need. There is no shell in it.
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled-extra
@@ -12,6 +12,7 @@ WORKDIR /app
 COPY --from=build /app ./
 # A new volume takes its owner from the directory that it is mounted on.
 COPY --from=build --chown=$APP_UID:$APP_UID /files /var/lib/reports/files
+COPY --from=build --chown=$APP_UID:$APP_UID /anchors /var/lib/reports/anchors
 ENV REPORTS__STORAGE__ROOT=/var/lib/reports/files
 USER $APP_UID
 EXPOSE 8080
