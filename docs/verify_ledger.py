@@ -307,7 +307,8 @@ def verify_export(folder, pinned, held, found):
         found("TRUNCATED", n.sequence, f"a checkpoint covers {n.size} leaves, of which {count} are there")
     held_findings += [("TRUNCATED", n) for is_own, n in beyond if not is_own]
     for verdict, n in held_findings:
-        if not any(r["resumed_size"] < n.size <= r["lost_size"] for r in restores):
+        if not any(r["resumed_size"] < n.size < r["lost_size"] or n.size == r["lost_size"] and n.root.hex() == r["lost_root"]
+                   for r in restores):
             found(verdict, n.sequence, f"a checkpoint of {n.size} leaves that was kept elsewhere")
 
     for sequence in altered:

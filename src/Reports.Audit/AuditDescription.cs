@@ -170,6 +170,12 @@ internal static class AuditDescription
             Query("after", "With a higher sequence than this.", JsonSchemaType.Integer, 0, "int64"),
             Query("through", "With no higher sequence than this.", JsonSchemaType.Integer, 1_000_000, "int64"),
             Query(
+                "unsealed",
+                "`true`: those too that the ledger has not sealed yet. Whoever goes on by their sequence may miss what is "
+                + "committed meanwhile.",
+                JsonSchemaType.Boolean,
+                false),
+            Query(
                 "limit",
                 $"How many events a page holds at most. A number above {ReadEvents.MaximumLimit} counts as that.",
                 JsonSchemaType.Integer,

@@ -17,6 +17,7 @@ namespace Reports.Audit;
 /// <param name="To">Recorded before this instant.</param>
 /// <param name="After">With a higher sequence.</param>
 /// <param name="Through">With no higher sequence than this.</param>
+/// <param name="IsUnsealedToo">Those too that are not sealed yet.</param>
 internal sealed record EventFilter(
     string? Tenant,
     Guid? Report,
@@ -26,7 +27,8 @@ internal sealed record EventFilter(
     DateTimeOffset? From,
     DateTimeOffset? To,
     long After,
-    long? Through)
+    long? Through,
+    bool IsUnsealedToo = false)
 {
     /// <summary>Whether few events may be meant, and an index tells which; what is recorded when is told by none.</summary>
     public bool IsSparse =>
@@ -76,6 +78,7 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
     /// No walk goes further than that: below it, nothing can be committed any more, so that whoever goes on by sequence
     /// misses nothing. Instants are narrowed to sequences by the ledger's heads: what was recorded by an instant was
     /// given its number by then, and the head after the next was begun after it. What was sealed late stands below.
+    /// Whoever asks for what is not sealed yet gets what there is, among which more may be committed afterwards.
     /// </remarks>
     public static async Task<(EventWalk Walk, long? SealedThrough)> BeginAsync(
         NpgsqlDataSource database, EventFilter filter, CancellationToken cancellation)
@@ -88,7 +91,8 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
                            select last_seq from ledger.checkpoints where made_at <= $1 order by made_at desc limit 1), 0),
                        (select min(seq_id) - 1 from ledger.leaves join ledger.row_hashes using (seq_id)
                         where is_late and recorded_at >= $1)),
-                   (select last_seq from ledger.checkpoints where made_at >= $2 order by made_at offset 1 limit 1)
+                   (select last_seq from ledger.checkpoints where made_at >= $2 order by made_at offset 1 limit 1),
+                   (select max(seq_id) from events.mt_events)
             """);
         Add(command, filter.From?.UtcDateTime, NpgsqlDbType.TimestampTz);
         Add(command, filter.To?.UtcDateTime, NpgsqlDbType.TimestampTz);
@@ -96,8 +100,9 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
         await row.ReadAsync(cancellation);
         long? Sequence(int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
         var sealedThrough = Sequence(0);
+        var last = Math.Max(sealedThrough ?? 0, filter.IsUnsealedToo ? Sequence(3) ?? 0 : 0);
         var end = Math.Min(
-            sealedThrough ?? 0, Math.Min(filter.Through ?? long.MaxValue, Sequence(2) ?? long.MaxValue));
+            last, Math.Min(filter.Through ?? long.MaxValue, Sequence(2) ?? long.MaxValue));
         return (new EventWalk(filter, Math.Max(filter.After, Sequence(1) ?? 0), end), sealedThrough);
     }
 

@@ -35,7 +35,8 @@ internal static class ReadEvents
         string? Through = null,
         string? Limit = null,
         string? Format = null,
-        bool AcceptsLines = false) : IRequest<Asked>
+        bool AcceptsLines = false,
+        string? Unsealed = null) : IRequest<Asked>
     {
         public bool AreLines => Format is null ? AcceptsLines : Format == "ndjson";
     }
@@ -68,6 +69,8 @@ internal static class ReadEvents
                 .WithMessage("must be a whole number, at least 1").OverridePropertyName("limit");
             RuleFor(q => q.Format).Must(f => f is null or "json" or "ndjson")
                 .WithMessage("must be json or ndjson").OverridePropertyName("format");
+            RuleFor(q => q.Unsealed).Must(u => u is null or "true" or "false")
+                .WithMessage("must be true or false").OverridePropertyName("unsealed");
         }
 
         private const string InstantMessage =
@@ -91,14 +94,15 @@ internal static class ReadEvents
                 query.From is { } from ? Times.Instant(from) : null,
                 query.To is { } to ? Times.Instant(to) : null,
                 Parameters.Number(query.After) ?? 0,
-                Parameters.Number(query.Through));
+                Parameters.Number(query.Through),
+                query.Unsealed == "true");
             var limit = (int)Math.Min(MaximumLimit, Parameters.Number(query.Limit) ?? DefaultLimit);
             reading.Note(
                 ("merchant", filter.Tenant), ("report", filter.Report), ("principal", filter.Principal),
                 ("type", string.Join(',', filter.Types)), ("outcome", filter.Outcome),
                 ("from", filter.From is { } start ? Times.Text(start) : null),
                 ("to", filter.To is { } end ? Times.Text(end) : null), ("after", filter.After),
-                ("through", filter.Through), query.AreLines ? ("format", "ndjson") : ("limit", limit));
+                ("through", filter.Through), ("unsealed", filter.IsUnsealedToo ? "true" : null), query.AreLines ? ("format", "ndjson") : ("limit", limit));
             var (walk, sealedThrough) = await EventWalk.BeginAsync(database.Source, filter, cancellationToken);
             return new Asked(query, filter, walk, sealedThrough, limit);
         }
@@ -126,7 +130,8 @@ internal static class ReadEvents
                 Parameters.Once(parameters, "through"),
                 Parameters.Once(parameters, "limit"),
                 Parameters.Once(parameters, "format"),
-                http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals(Lines, StringComparison.OrdinalIgnoreCase))),
+                http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals(Lines, StringComparison.OrdinalIgnoreCase)),
+                Parameters.Once(parameters, "unsealed")),
             cancellation);
         return asked.Query.AreLines
             ? new EventStream(asked, reading, database)
@@ -185,6 +190,7 @@ internal static class ReadEvents
             ["to"] = asked.Query.To,
             ["after"] = asked.Walk.Position.ToString(CultureInfo.InvariantCulture),
             ["through"] = asked.Walk.End.ToString(CultureInfo.InvariantCulture),
+            ["unsealed"] = asked.Query.Unsealed,
             ["limit"] = asked.Limit.ToString(CultureInfo.InvariantCulture),
         }.Where(p => p.Value is not null));
 }

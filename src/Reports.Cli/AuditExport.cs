@@ -38,14 +38,17 @@ internal sealed class AuditExport(
             : Continued(before, head.Checkpoint, merchant) with { Complete = false, Url = url };
         description.Write(folder);
         await KeysAsync(cancellation);
-        await CheckpointsAsync(head, cancellation);
         using (var events = new ExportFile(folder.Events))
         {
+            await CheckpointsAsync(head, events, cancellation);
             await LeavesAsync(head.Checkpoint, events, cancellation);
-            await EventsAsync(head.Checkpoint, description.Scope, events, cancellation);
+            await EventsAsync(head.Checkpoint.Sequence, description.Scope, events, cancellation);
+            if (await StandsStillAsync(head.Checkpoint, cancellation))
+            {
+                await EventsAsync(null, description.Scope, events, cancellation);
+            }
         }
 
-        await WarnOfStandstillAsync(head.Checkpoint, cancellation);
         description = description with { Complete = true, Size = head.Checkpoint.Size, Sequence = head.Checkpoint.Sequence };
         description.Write(folder);
         return description;
@@ -123,21 +126,33 @@ internal sealed class AuditExport(
         }
     }
 
-    private async Task CheckpointsAsync(SignedCheckpoint head, CancellationToken cancellation)
+    private async Task CheckpointsAsync(SignedCheckpoint head, ExportFile events, CancellationToken cancellation)
     {
         using var file = new ExportFile(folder.Checkpoints);
-        var last = 0L;
-        if (!file.IsEmpty && !CheckpointLine.TryRead(file.LastLine(), out last, out _))
+        var (last, covered) = (0L, 0L);
+        if (!file.IsEmpty)
         {
-            throw Spoilt(folder.Checkpoints);
+            covered = CheckpointLine.TryRead(file.LastLine(), out last, out var text)
+                && SignedCheckpoint.Parse(text) is { Checkpoint.Sequence: var sequence }
+                    ? sequence
+                    : throw Spoilt(folder.Checkpoints);
+        }
+
+        // What was exported unsealed may have got company since.
+        while (LastEvent(events) > covered)
+        {
+            events.CutLastLine();
         }
 
         await client.LinesAsync(
             () => Text($"checkpoints?after={last}"),
             line =>
             {
-                using var read = Read(line);
-                var (size, note) = (read.RootElement.GetProperty("size").GetInt64(), read.RootElement.GetProperty("note").GetString());
+                if (!CheckpointLine.TryRead(line.Span, out var size, out var note))
+                {
+                    throw Unknown("checkpoints");
+                }
+
                 if (size > head.Checkpoint.Size)
                 {
                     return false;
@@ -145,7 +160,7 @@ internal sealed class AuditExport(
 
                 if (size > last)
                 {
-                    file.Append(Encoding.UTF8.GetBytes(CheckpointLine.Text(size, note ?? "").TrimEnd('\n')));
+                    file.Append(Encoding.UTF8.GetBytes(CheckpointLine.Text(size, note).TrimEnd('\n')));
                     last = size;
                     progress(Checkpoints, (double)size / head.Checkpoint.Size);
                 }
@@ -178,7 +193,11 @@ internal sealed class AuditExport(
                 () => Text($"leaves?after={last}"),
                 line =>
                 {
-                    var (index, sequence) = ReadLeaf(line, leaf);
+                    if (!LeafLine.TryRead(line.Span, out var index, out var sequence, leaf))
+                    {
+                        throw Unknown("leaves");
+                    }
+
                     if (index >= head.Size)
                     {
                         return false;
@@ -194,7 +213,7 @@ internal sealed class AuditExport(
 
                     if (index > last)
                     {
-                        file.Append(Encoding.UTF8.GetBytes(LeafLine.Text(index, sequence, leaf).TrimEnd('\n')));
+                        file.Append(line.Span);
                         last = index;
                     }
 
@@ -207,28 +226,27 @@ internal sealed class AuditExport(
         progress(Leaves, 1);
     }
 
-    private async Task EventsAsync(Checkpoint head, string scope, ExportFile file, CancellationToken cancellation)
+    // Up to a sequence; without one, all that there are.
+    private async Task EventsAsync(long? through, string scope, ExportFile file, CancellationToken cancellation)
     {
         var last = LastEvent(file);
+        var end = through is { } highest ? Text($"through={highest}") : "unsealed=true";
         var merchant = scope == ExportDescription.All ? "" : $"&merchant={scope}";
-        if (last < head.Sequence)
+        if (last < (through ?? long.MaxValue))
         {
             await client.LinesAsync(
-                () => Text($"events?after={last}&through={head.Sequence}{merchant}"),
+                () => Text($"events?after={last}&{end}{merchant}"),
                 line =>
                 {
-                    if (Sequence(line.Span) is not { } sequence)
-                    {
-                        throw new CommandFailedException("The service sends events in another form than this version knows.");
-                    }
+                    var sequence = Sequence(line.Span) ?? throw Unknown("events");
 
-                    if (sequence > last && sequence <= head.Sequence)
+                    if (sequence > last && sequence <= (through ?? long.MaxValue))
                     {
                         file.Append(line.Span);
                         last = sequence;
                     }
 
-                    Progress(Events, sequence, head.Sequence);
+                    Progress(Events, sequence, through ?? sequence);
                     return true;
                 },
                 cancellation);
@@ -239,7 +257,7 @@ internal sealed class AuditExport(
     }
 
     // To read the audit is an event too. When it is not sealed for long, then nothing is.
-    private async Task WarnOfStandstillAsync(Checkpoint head, CancellationToken cancellation)
+    private async Task<bool> StandsStillAsync(Checkpoint head, CancellationToken cancellation)
     {
         foreach (var patience in Patience)
         {
@@ -247,13 +265,14 @@ internal sealed class AuditExport(
             var newer = await client.TextAsync("checkpoint", cancellation);
             if (newer is not null && SignedCheckpoint.Parse(newer)?.Checkpoint.Size > head.Size)
             {
-                return;
+                return false;
             }
         }
 
         remark(
             $"The ledger stands still: nothing was sealed since {head.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}, not even that it is "
-            + "being read. What happened since is not in the export; an operator should look at the ledger's health.");
+            + "being read. What happened since is exported unsealed; an operator should look at the ledger's health.");
+        return true;
     }
 
     private static long LastEvent(ExportFile events) =>
@@ -265,26 +284,8 @@ internal sealed class AuditExport(
         return read.Sequence > 0 ? read.Sequence : null;
     }
 
-    private static (long Index, long Sequence) ReadLeaf(ReadOnlyMemory<byte> line, Span<byte> leaf)
-    {
-        using var read = Read(line);
-        var text = read.RootElement.GetProperty("leaf").GetString() ?? "";
-        return Convert.TryFromBase64String(text, leaf, out var length) && length == MerkleHash.Size
-            ? (read.RootElement.GetProperty("index").GetInt64(), read.RootElement.GetProperty("sequence").GetInt64())
-            : throw new CommandFailedException("The service sends leaves in another form than this version knows.");
-    }
-
-    private static JsonDocument Read(ReadOnlyMemory<byte> line)
-    {
-        try
-        {
-            return JsonDocument.Parse(line);
-        }
-        catch (JsonException e)
-        {
-            throw new CommandFailedException($"The service sends something else than lines of JSON: {e.Message}");
-        }
-    }
+    private static CommandFailedException Unknown(string what) =>
+        new($"The service sends {what} in another form than this version knows.");
 
     private static CommandFailedException Spoilt(string file) =>
         new($"The last line of {file} is none of an export: remove the folder and export again.");

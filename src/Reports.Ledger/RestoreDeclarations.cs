@@ -10,7 +10,7 @@ internal sealed class RestoreDeclarations
 {
     private const int Most = 1000;
 
-    private readonly List<(long Sequence, long ResumedSize, long LostSize, string Reason)> _declared = [];
+    private readonly List<(long Sequence, long ResumedSize, long LostSize, string LostRoot, string Reason)> _declared = [];
     private readonly HashSet<long> _used = [];
     private long _explained;
 
@@ -34,6 +34,7 @@ internal sealed class RestoreDeclarations
                     sequence,
                     said.GetProperty("resumed_size").GetInt64(),
                     said.GetProperty("lost_size").GetInt64(),
+                    said.GetProperty("lost_root").GetString() ?? "",
                     said.GetProperty("reason").GetString() ?? ""));
             }
         }
@@ -44,9 +45,11 @@ internal sealed class RestoreDeclarations
     }
 
     /// <summary>Whether what others hold of a larger or another tree was lost by a restored backup.</summary>
-    public bool Explain(long size, Finding finding)
+    public bool Explain(Checkpoint held, Finding finding)
     {
-        var by = _declared.Find(d => d.ResumedSize < size && size <= d.LostSize);
+        // What lay between the backup and the largest checkpoint that was known is what was lost.
+        var by = _declared.Find(d => d.ResumedSize < held.Size && (held.Size < d.LostSize
+            || (held.Size == d.LostSize && Convert.ToHexStringLower(held.Root) == d.LostRoot)));
         if (by.Sequence == 0 || finding.Verdict is not (Verdict.Truncated or Verdict.Fork))
         {
             return false;

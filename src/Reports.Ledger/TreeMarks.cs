@@ -13,7 +13,7 @@ internal sealed class TreeMarks : IDisposable
     private readonly Action<Finding> _report;
     private readonly Ahead<(HeldCheckpoint Held, string? Flaw)> _own;
     private readonly Ahead<(HeldCheckpoint Held, string? Flaw)> _held;
-    private readonly List<(long Size, Finding Finding)> _heldFindings = [];
+    private readonly List<(Checkpoint Held, Finding Finding)> _heldFindings = [];
     private bool _isForked;
     private bool _hasOwn;
     private bool _hasHeld;
@@ -87,12 +87,12 @@ internal sealed class TreeMarks : IDisposable
         {
             if (Signed(_held.Current) is { } checkpoint && !isTreeBroken)
             {
-                AddHeld(checkpoint.Size, Truncated(checkpoint, _held.Current.Held.Source, size));
+                AddHeld(checkpoint, Truncated(checkpoint, _held.Current.Held.Source, size));
             }
         }
 
         // Whether a restored backup explains them is told by an event, so not before all were read.
-        _heldFindings.Where(f => !restores.Explain(f.Size, f.Finding)).ToList().ForEach(f => _report(f.Finding));
+        _heldFindings.Where(f => !restores.Explain(f.Held, f.Finding)).ToList().ForEach(f => _report(f.Finding));
     }
 
     public void Dispose()
@@ -133,7 +133,7 @@ internal sealed class TreeMarks : IDisposable
             return true;
         }
 
-        AddHeld(checkpoint.Size, Differing(checkpoint, held.Source, root, ""));
+        AddHeld(checkpoint, Differing(checkpoint, held.Source, root, ""));
         return false;
     }
 
@@ -143,11 +143,11 @@ internal sealed class TreeMarks : IDisposable
         $"{source} covers {checkpoint.Size} leaves with the root {Convert.ToHexStringLower(checkpoint.Root)}, "
         + $"but they make {Convert.ToHexStringLower(root)}{more}");
 
-    private void AddHeld(long size, Finding finding)
+    private void AddHeld(Checkpoint held, Finding finding)
     {
         if (_heldFindings.Count < MostHeldFindings)
         {
-            _heldFindings.Add((size, finding));
+            _heldFindings.Add((held, finding));
         }
     }
 

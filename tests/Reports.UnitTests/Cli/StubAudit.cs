@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -88,11 +87,11 @@ internal sealed class StubAudit : IAsyncDisposable
                 return;
             case "checkpoints":
                 await StreamAsync(http, Record.Checkpoints.Where(c => c.Size > Number("after", 0))
-                    .Select(c => JsonSerializer.Serialize(new { size = c.Size, note = c.Note })));
+                    .Select(c => CheckpointLine.Text(c.Size, c.Note)));
                 return;
             case "leaves":
                 await StreamAsync(http, Record.Leaves.Select((l, i) => (l, i)).Where(l => l.i > Number("after", -1))
-                    .Select(l => $"{{\"index\":{l.i},\"sequence\":{l.l.Sequence},\"leaf\":\"{Convert.ToBase64String(l.l.Leaf)}\"}}"));
+                    .Select(l => LeafLine.Text(l.i, l.l.Sequence, l.l.Leaf)));
                 return;
             case "events":
                 await EventsAsync(http, Number("after", 0), Number("through", long.MaxValue));
@@ -113,11 +112,13 @@ internal sealed class StubAudit : IAsyncDisposable
         }
 
         var merchant = asked ?? Merchant;
-        var sealedThrough = SignedCheckpoint.Parse(Record.Checkpoints[^1].Note)!.Checkpoint.Sequence;
+        var end = http.Request.Query["unsealed"] == "true"
+            ? long.MaxValue
+            : SignedCheckpoint.Parse(Record.Checkpoints[^1].Note)!.Checkpoint.Sequence;
         var lines = Record.Events
-            .Where(e => e.Event.Sequence > after && e.Event.Sequence <= Math.Min(through, sealedThrough))
+            .Where(e => e.Event.Sequence > after && e.Event.Sequence <= Math.Min(through, end))
             .Where(e => merchant is null || e.Event.Tenant == merchant)
-            .Select(e => SyntheticExport.Line(e.Event, e.Index));
+            .Select(e => SyntheticExport.Line(e.Event, e.Index) + "\n");
         await (http.Request.Headers.Accept == "application/x-ndjson"
             ? StreamAsync(http, lines)
             : http.Response.WriteAsync($"{{\"results\":[{string.Join(',', lines.Take(1))}]}}"));
@@ -128,7 +129,7 @@ internal sealed class StubAudit : IAsyncDisposable
         var left = BreakAfter();
         foreach (var line in lines.ToList())
         {
-            var bytes = Encoding.UTF8.GetBytes(line + "\n");
+            var bytes = Encoding.UTF8.GetBytes(line);
             if (left < bytes.Length)
             {
                 await http.Response.Body.WriteAsync(bytes.AsMemory(0, left.Value));
@@ -155,21 +156,5 @@ internal sealed class StubAudit : IAsyncDisposable
             Record.Events.Add((Record.Event(Record.Events.Max(e => e.Event.Sequence) + 1), null));
             Record.Seal();
         }
-    }
-}
-
-/// <summary>A clock by which no time needs to pass.</summary>
-internal sealed class HurriedClock : TimeProvider
-{
-    public List<TimeSpan> Waited { get; } = [];
-
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-    {
-        if (dueTime > TimeSpan.Zero)
-        {
-            Waited.Add(dueTime);
-        }
-
-        return base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
     }
 }

@@ -267,7 +267,7 @@ public sealed class ExportVerifierTests
         var held = new HeldCheckpoints([export.Held(lost.Note())], null);
         One(export, held).ShouldBe((Verdict.Truncated, 200));
 
-        export.Events.Add((export.Event(300, "{\"reason\": \"incident\", \"lost_root\": \"\", \"lost_size\": 80, \"resumed_size\": 50}") with { Type = "audit.restored-from-backup.v1" }, null));
+        export.Events.Add((export.Event(300, Declaration(lost.Checkpoint.Root)) with { Type = "audit.restored-from-backup.v1" }, null));
         export.Seal();
         var (verification, findings) = export.Verify(held: held);
 
@@ -275,7 +275,12 @@ public sealed class ExportVerifierTests
         verification.Notes.ShouldContain(n => n.Contains("incident", StringComparison.Ordinal));
         One(export, new HeldCheckpoints([export.Held(export.Note(81, lost.Checkpoint.Root, 200))], null))
             .ShouldBe((Verdict.Truncated, 200));
+        One(export, new HeldCheckpoints([export.Held(export.Note(80, MerkleHash.Leaf([2]), 200))], null))
+            .ShouldBe((Verdict.Truncated, 200));
     }
+
+    private static string Declaration(byte[] root) =>
+        $"{{\"reason\": \"incident\", \"lost_root\": \"{Convert.ToHexStringLower(root)}\", \"lost_size\": 80, \"resumed_size\": 50}}";
 
     [Fact]
     public void a_thousand_altered_events_are_each_named()

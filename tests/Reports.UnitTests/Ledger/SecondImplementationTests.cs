@@ -225,7 +225,7 @@ public sealed class SecondImplementationTests : IDisposable
                 break;
             case 13:
                 export.Events.Add((export.Event(
-                    9000, "{\"reason\": \"x\", \"lost_size\": 60, \"resumed_size\": 1}") with
+                    9000, "{\"reason\": \"x\", \"lost_root\": \"\", \"lost_size\": 60, \"resumed_size\": 1}") with
                 { Type = "audit.restored-from-backup.v1" }, null));
                 export.Seal();
                 break;
