@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Marten;
 using Marten.Exceptions;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Hosting;
@@ -23,8 +22,8 @@ internal sealed record RefusalKind(
 internal sealed record RefusalNote(Guid? Tenant, Origin? Origin, AccessRefused Refused);
 
 /// <summary>
-/// Counts refusals in memory, so that whoever provokes them cannot make the database work for it. The first of a kind is
-/// due at once, those that follow it a minute later, all together. When there are too many kinds, further ones are
+/// Counts refusals in memory, so that whoever provokes them cannot make the database work for it. The first of a kind
+/// is due at once, those that follow it a minute later, all together. When there are too many kinds, further ones are
 /// counted together: coarser, but none is lost.
 /// </summary>
 internal sealed class AccessRefusals(TimeProvider clock)

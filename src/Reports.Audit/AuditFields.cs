@@ -3,9 +3,9 @@ using System.Text.Json;
 namespace Reports.Audit;
 
 /// <summary>
-/// What a record of an audit must say of every event, whatever its type: who, what, when, with what outcome, from where,
-/// and on what (PCI DSS 10.2.2; <c>docs/compliance.md</c>). Made from what is stored and from nothing else; a member is
-/// null where the stored event does not say it.
+/// What a record of an audit must say of every event, whatever its type: who, what, when, with what outcome, from
+/// where, and on what (PCI DSS 10.2.2; <c>docs/compliance.md</c>). Made from what is stored and from nothing else; a
+/// member is null where the stored event does not say it.
 /// </summary>
 /// <param name="Principal">Who: the kind and id of the actor, for example <c>api_key:0199…</c>.</param>
 /// <param name="Type">What: the stored name of the event.</param>

@@ -193,5 +193,7 @@ internal sealed class AuditCheck(DownloadLedger ledger, OutageWatch outages) : I
 {
     public Task<HealthCheckResult> CheckHealthAsync(
         HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(
-            ledger.Unwritten == 0 && outages.Current is null ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy());
+            ledger.Unwritten == 0 && outages.Current is null
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy());
 }

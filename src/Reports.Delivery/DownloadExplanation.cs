@@ -131,7 +131,8 @@ internal sealed record DownloadExplanation(
     private static DownloadAnswer? Answered(object? end) => end switch
     {
         ReportDownloaded done => new(done.Status, null),
-        ReportDownloadFailed { Outcome: DownloadFailure.Refused, Status: { } status } refused => new(status, refused.Code),
+        ReportDownloadFailed { Outcome: DownloadFailure.Refused, Status: { } status } refused =>
+            new(status, refused.Code),
         ReportDownloadFailed { Status: { } status } => new(status, null),
         _ => null,
     };

@@ -217,7 +217,7 @@ internal sealed partial class DownloadLedger(
         await session.SaveChangesAsync(cancellation);
     }
 
-    private void Start(IDocumentSession session, DownloadAttempt attempt, object? end)
+    private static void Start(IDocumentSession session, DownloadAttempt attempt, object? end)
     {
         session.Events.StartStream<DownloadStream>(
             attempt.Id, end is null ? [attempt.Attempted] : [attempt.Attempted, end]);

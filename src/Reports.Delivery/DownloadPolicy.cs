@@ -32,8 +32,8 @@ internal enum DownloadRuling
 
 /// <summary>
 /// Whether a download is given, and if not, why not: a function of what is recorded of the attempt and of nothing else,
-/// so that a replay decides as the request was decided (<c>docs/contract.md</c> section 4). When a rule changes, so does
-/// the version, and the rule before it stays for what was recorded under it.
+/// so that a replay decides as the request was decided (<c>docs/contract.md</c> section 4). When a rule changes, so
+/// does the version, and the rule before it stays for what was recorded under it.
 /// </summary>
 internal static class DownloadPolicy
 {

@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.AspNetCore.Builder;
 using Reports.BuildingBlocks;
 using Reports.Contracts.Events;
 using Shouldly;

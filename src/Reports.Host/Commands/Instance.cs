@@ -77,8 +77,12 @@ internal static class Instance
     {
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
         var act = new OperatorActed(
-            Guid.CreateVersion7(now), command, subject is { Length: > LongestSubject } ? subject[..LongestSubject] : subject,
-            isDone, Actor.Operator, now);
+            Guid.CreateVersion7(now),
+            command,
+            subject is { Length: > LongestSubject } ? subject[..LongestSubject] : subject,
+            isDone,
+            Actor.Operator,
+            now);
         await using var session = services.GetRequiredService<IDocumentStore>().LightweightSession(Tenants.Platform);
         session.LastModifiedBy = Actor.Operator.Id;
         services.GetRequiredService<Origins>().Put(session, Origin.Command);

@@ -1,4 +1,3 @@
-using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Delivery;
