@@ -58,8 +58,9 @@ internal static class AuditDescription
         .Describe(
             "replayReport",
             "Replay a report",
-            "Every event of the report and of its downloads, in the order of the store, sealed or not, with a sentence and "
-            + "the state after each; and each download with the decision about it made again. `as_of` shows it as it was.",
+            "Every event of the report and of its downloads, in the order of the store, sealed or not, with a sentence "
+            + "and the state after each; and each download with the decision about it made again. `as_of` shows it as "
+            + "it was.",
             isFound: true)
         .AddOpenApiOperationTransformer((operation, _, _) => Parameters(
             operation,
@@ -87,8 +88,8 @@ internal static class AuditDescription
         .Describe(
             "replayDownload",
             "Replay a download",
-            "The attempt that an answer named by `Download-Id`, its end, and the decision about it made again from what is "
-            + "recorded, with what it was made from.",
+            "The attempt that an answer named by `Download-Id`, its end, and the decision about it made again from what "
+            + "is recorded, with what it was made from.",
             isFound: true)
         .AddOpenApiOperationTransformer((operation, _, _) => Parameters(
             operation,
@@ -109,8 +110,8 @@ internal static class AuditDescription
             "replayList",
             "Replay a merchant's list",
             "What the merchant's list answered at an instant, made from the events again: its body without "
-            + "`download_action` and `watermark`. `next` and `previous` are those that the list gave then; the header `Link` "
-            + "leads to the same pages of the replay. The list's other parameters are taken too, but for `cursor` and "
+            + "`download_action` and `watermark`. `next` and `previous` are those that the list gave then; the header "
+            + "`Link` leads to the same pages of the replay. The list's other parameters are taken too, but for `cursor` and "
             + "`since`.",
             isFound: true)
         .AddOpenApiOperationTransformer((operation, _, _) => Parameters(
@@ -142,8 +143,8 @@ internal static class AuditDescription
         [
             Query(
                 "merchant",
-                "Of this merchant, by its id; `platform` for what belongs to none. Not needed by who may see the events "
-                + "of one merchant only.",
+                "Of this merchant, by its id; `platform` for what belongs to none. Not needed by who may see the "
+                + "events of one merchant only.",
                 JsonSchemaType.String,
                 Merchant),
             Query(

@@ -33,10 +33,12 @@ internal sealed class AuditReading(CurrentCaller current, Func<HttpContext, Task
             : throw new ProblemException(Problem.Forbidden with { Detail = "The audit of another merchant" });
     }
 
-    /// <summary>Says whose audit it turned out to be that was asked for, and refuses what the caller may not see.</summary>
+    /// <summary>Says whose audit it is that was asked for, and refuses what the caller may not see.</summary>
     /// <param name="tenant">The tenant that was found; none when nothing was.</param>
     /// <returns>The same tenant.</returns>
-    /// <exception cref="ProblemException">There is nothing, or nothing of what the caller may see: the same 404.</exception>
+    /// <exception cref="ProblemException">
+    /// There is nothing, or nothing of what the caller may see: the same 404.
+    /// </exception>
     public string Found(string? tenant)
     {
         var own = Right.Merchant?.ToString("D");

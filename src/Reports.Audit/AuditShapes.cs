@@ -14,8 +14,8 @@ internal sealed record AuditEventPage(
     [property: Description("The absolute URL of the next page; null on the last one."), Url]
     string? Next,
     [property: Description(
-        "The sequence up to which the ledger has sealed. Every event up to it is shown; what is recorded later is shown "
-        + "when it is sealed. Null before the first seal.")]
+        "The sequence up to which the ledger has sealed. Every event up to it is shown; what is recorded later is "
+        + "shown when it is sealed. Null before the first seal.")]
     long? SealedThrough);
 
 /// <summary>An event; written by <see cref="EventLines"/>.</summary>
@@ -202,7 +202,7 @@ internal sealed record AuditDecision(
     [property: Description("The answer that follows when the report's own events say what the report was.")]
     AuditAnswer? ByEvents,
     [property: Description(
-        "Whether they say the same. An event of the report that was committed at the same moment can make them differ.")]
+        "Whether they say the same. An event of the report that was committed at the same moment can make a difference.")]
     bool? AgreesByEvents,
     [property: Description("What was not recorded yet when it was made, and is needed to make it again.")]
     IReadOnlyList<string> Lacks,

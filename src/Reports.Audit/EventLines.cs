@@ -42,7 +42,7 @@ internal sealed record EventRow(
     /// <summary>Who did what with what outcome.</summary>
     public AuditFields Fields => field ??= AuditFields.Of(Type, Headers, Data);
 
-    /// <summary>What <see cref="Read"/> reads: of the event <c>e</c>, its hash <c>h</c> and its leaf <c>l</c>.</summary>
+    /// <summary>What <see cref="Read"/> reads: of the event <c>e</c>, its hash <c>h</c>, its leaf <c>l</c>.</summary>
     public const string Columns =
         """
         e.seq_id, l.idx, e.id, e.stream_id, e.version, e.type, e.tenant_id,
@@ -99,8 +99,8 @@ internal sealed record EventRow(
 
 /// <summary>
 /// An event as the audit shows it, and as an export holds it line by line (<c>docs/ledger.md</c>): members in a fixed
-/// order and nothing between them, and at the end headers and event as PostgreSQL writes them, so that the ledger's leaf
-/// can be made from the line again.
+/// order and nothing between them, and at the end headers and event as PostgreSQL writes them, so that the ledger's
+/// leaf can be made from the line again.
 /// </summary>
 internal static class EventLines
 {

@@ -30,16 +30,16 @@ internal sealed record EventFilter(
     long? Through,
     bool IsUnsealedToo = false)
 {
-    /// <summary>Whether few events may be meant, and an index tells which; what is recorded when is told by none.</summary>
+    /// <summary>Whether few events may be meant, and an index tells which; none tells what is recorded when.</summary>
     public bool IsSparse =>
         (From, To) is (null, null)
         && (Tenant is not null || Report is not null || Principal is not null || Types.Count > 0);
 }
 
 /// <summary>
-/// A way through the events in the order of the store. It goes on by sequence, one stretch of sequences after the other,
-/// so that no statement takes long or holds much, however few events a filter lets through; stretches get longer as long
-/// as they are read quickly.
+/// A way through the events in the order of the store. It goes on by sequence, one stretch of sequences after the
+/// other, so that no statement takes long or holds much, however few events a filter lets through; stretches get longer
+/// as long as they are read quickly.
 /// </summary>
 internal sealed class EventWalk(EventFilter filter, long position, long end)
 {
@@ -50,7 +50,8 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
     private static readonly TimeSpan Quickly = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private const string Sparse = $"select {EventRow.Columns} from {EventRow.From} where e.seq_id > $1 and e.seq_id <= $2";
+    private const string Sparse =
+        $"select {EventRow.Columns} from {EventRow.From} where e.seq_id > $1 and e.seq_id <= $2";
 
     // Twice as fast where nearly all is meant: events, hashes and leaves are read alongside. The stretch must bound all
     // three, or the join begins at the first of all.
@@ -88,7 +89,8 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
             select (select last_seq from ledger.checkpoints order by size desc limit 1),
                    least(
                        coalesce((
-                           select last_seq from ledger.checkpoints where made_at <= $1 order by made_at desc limit 1), 0),
+                           select last_seq from ledger.checkpoints
+                           where made_at <= $1 order by made_at desc limit 1), 0),
                        (select min(seq_id) - 1 from ledger.leaves join ledger.row_hashes using (seq_id)
                         where is_late and recorded_at >= $1)),
                    (select last_seq from ledger.checkpoints where made_at >= $2 order by made_at offset 1 limit 1),

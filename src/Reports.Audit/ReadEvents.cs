@@ -5,7 +5,6 @@ using FluentValidation;
 using MediatR;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Net.Http.Headers;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 
@@ -102,7 +101,8 @@ internal static class ReadEvents
                 ("type", string.Join(',', filter.Types)), ("outcome", filter.Outcome),
                 ("from", filter.From is { } start ? Times.Text(start) : null),
                 ("to", filter.To is { } end ? Times.Text(end) : null), ("after", filter.After),
-                ("through", filter.Through), ("unsealed", filter.IsUnsealedToo ? "true" : null), query.AreLines ? ("format", "ndjson") : ("limit", limit));
+                ("through", filter.Through), ("unsealed", filter.IsUnsealedToo ? "true" : null),
+                query.AreLines ? ("format", "ndjson") : ("limit", limit));
             var (walk, sealedThrough) = await EventWalk.BeginAsync(database.Source, filter, cancellationToken);
             return new Asked(query, filter, walk, sealedThrough, limit);
         }
@@ -130,7 +130,8 @@ internal static class ReadEvents
                 Parameters.Once(parameters, "through"),
                 Parameters.Once(parameters, "limit"),
                 Parameters.Once(parameters, "format"),
-                http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType.Equals(Lines, StringComparison.OrdinalIgnoreCase)),
+                http.Request.GetTypedHeaders().Accept
+                    .Any(a => a.MediaType.Equals(Lines, StringComparison.OrdinalIgnoreCase)),
                 Parameters.Once(parameters, "unsealed")),
             cancellation);
         return asked.Query.AreLines

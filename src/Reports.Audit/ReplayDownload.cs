@@ -46,11 +46,7 @@ internal static class ReplayDownload
             ["merchant"] = tenant,
             ["report_id"] = attempted.ReportId,
             ["request_id"] = attempted.RequestId,
-            ["steps"] = new JsonArray(
-            [
-                .. rows.Select(row => Replays.Step(
-                    row, StoredEvents.Known(row) is { } e ? options.TellDownload(e) : "An event that is unknown here.")),
-            ]),
+            ["steps"] = new JsonArray([.. rows.Select(row => Replays.Step(row, Replays.Told(options, row)))]),
             ["decision"] = Replays.Decision(
                 options, attempted, end, report.Select(StoredEvents.Known).OfType<object>()),
         });

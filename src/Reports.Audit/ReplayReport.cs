@@ -9,8 +9,8 @@ using Reports.Contracts.Events;
 namespace Reports.Audit;
 
 /// <summary>
-/// A report's story: every event of its stream and of its downloads in the order of the store, the state after each, and
-/// the decisions about its downloads made again (<c>docs/contract.md</c> section 7).
+/// A report's story: every event of its stream and of its downloads in the order of the store, the state after each,
+/// and the decisions about its downloads made again (<c>docs/contract.md</c> section 7).
 /// </summary>
 internal static class ReplayReport
 {
@@ -128,7 +128,7 @@ internal sealed class ReportReplay
     public JsonNode Step(EventRow row)
     {
         var sentence = _steps.Find(step => step.Sequence == row.Sequence).Sentence
-            ?? (StoredEvents.Known(row) is { } known ? _options.TellDownload(known) : "An event that is unknown here.");
+            ?? Replays.Told(_options, row);
         var step = Replays.Step(row, sentence);
         step["download_id"] = row.Type.StartsWith("download.", StringComparison.Ordinal) ? row.StreamId : null;
         step["state"] = StateAt(row.Sequence);

@@ -12,7 +12,10 @@ namespace Reports.Audit;
 /// <summary>What the replays of reports and of downloads have in common.</summary>
 internal static class Replays
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Plain = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>An instant, a sequence, or neither.</summary>
     /// <exception cref="ProblemException">The text is none of these.</exception>
@@ -22,7 +25,7 @@ internal static class Replays
         : Times.Instant(text) is { } instant ? new AsOf(Instant: instant)
         : throw Parameters.Invalid(
             "as_of",
-            "must be an RFC 3339 instant (2026-11-01T00:00:00Z) or a sequence; a plus sign in an address is written %2B");
+            "must be an RFC 3339 instant (2026-11-01T00:00:00Z) or a sequence; a plus sign is written %2B");
 
     /// <summary>The place as the record of the read names it.</summary>
     public static string? Text(AsOf asOf) => asOf switch
@@ -31,6 +34,10 @@ internal static class Replays
         { Instant: { } instant } => Times.Text(instant),
         _ => null,
     };
+
+    /// <summary>The sentence for an event of a download.</summary>
+    public static string Told(ReplayOptions options, EventRow row) =>
+        StoredEvents.Known(row) is { } known ? options.TellDownload(known) : "An event that is unknown here.";
 
     /// <summary>One event of a story.</summary>
     public static JsonObject Step(EventRow row, string story) => new()

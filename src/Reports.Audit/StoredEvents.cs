@@ -17,7 +17,8 @@ internal sealed class StoredEvents(AuditorDatabase database)
     /// <summary>Whose a stream is; none when there is no such stream.</summary>
     public async Task<string?> TenantOfAsync(Guid stream, CancellationToken cancellation)
     {
-        await using var command = database.Source.CreateCommand("select tenant_id from events.mt_streams where id = $1");
+        await using var command = database.Source.CreateCommand(
+            "select tenant_id from events.mt_streams where id = $1");
         command.Parameters.AddWithValue(stream);
         return await command.ExecuteScalarAsync(cancellation) as string;
     }

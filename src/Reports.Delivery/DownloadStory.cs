@@ -12,7 +12,8 @@ internal static class DownloadStory
         DownloadAttempted a => Text($"{Who(a.By)} asked for the file ({a.Method}, by {Named(a.Locator)})."),
         ReportDownloaded d => d.Outcome switch
         {
-            DownloadOutcome.Complete => Text($"The whole file was given: {d.BytesSent} bytes in {d.DurationMs} ms ({d.Status})."),
+            DownloadOutcome.Complete =>
+                Text($"The whole file was given: {d.BytesSent} bytes in {d.DurationMs} ms ({d.Status})."),
             DownloadOutcome.Partial =>
                 Text($"Bytes {d.Range?.First} to {d.Range?.Last} were given in {d.DurationMs} ms ({d.Status})."),
             DownloadOutcome.Head => Text($"The headers alone were given ({d.Status})."),

@@ -8,8 +8,8 @@ using Reports.BuildingBlocks;
 namespace Reports.Delivery;
 
 /// <summary>
-/// What a merchant's list answered at an instant, made from the events again and from no read model: a report was listed
-/// from its <c>ReportFinished</c> to its <c>ReportExpired</c>, by the database's clock
+/// What a merchant's list answered at an instant, made from the events again and from no read model: a report was
+/// listed from its <c>ReportFinished</c> to its <c>ReportExpired</c>, by the database's clock
 /// (<c>docs/adr/0020-replay.md</c>).
 /// </summary>
 internal sealed class ListReportsAsOf(ReportPresenter presenter, IValidator<ListReports.Query> validator)
@@ -24,7 +24,8 @@ internal sealed class ListReportsAsOf(ReportPresenter presenter, IValidator<List
         listed as (
             select f.data -> 'report' as report, f.data ->> 'report_id' as report_id,
                    (f.data ->> 'records')::bigint as records, (f.data ->> 'generated_at')::timestamptz as generated_at,
-                   (f.data ->> 'finished_at')::timestamptz as finished_at, (f.data ->> 'file_size')::bigint as file_size,
+                   (f.data ->> 'finished_at')::timestamptz as finished_at,
+                   (f.data ->> 'file_size')::bigint as file_size,
                    decode(f.data ->> 'sha256', 'hex') as sha256, (f.data ->> 'expires_at')::timestamptz as expires_at
             from events.mt_events f join ledger.row_hashes h using (seq_id)
             where f.tenant_id = $1 and f.type = 'report.finished.v1' and h.recorded_at <= $8),
@@ -33,7 +34,8 @@ internal sealed class ListReportsAsOf(ReportPresenter presenter, IValidator<List
                    report ->> 'interval' as interval, report ->> 'source' as source, report ->> 'format' as format,
                    records, (report ->> 'requested_at')::timestamptz as created_at, generated_at, finished_at,
                    (report -> 'period' ->> 'start')::timestamptz as period_start,
-                   (report -> 'period' ->> 'end')::timestamptz as period_end, report -> 'period' ->> 'time_zone' as zone,
+                   (report -> 'period' ->> 'end')::timestamptz as period_end,
+                   report -> 'period' ->> 'time_zone' as zone,
                    file_size, sha256, expires_at
             from listed
             where (report ->> 'requested_at')::timestamptz >= $2 and (report ->> 'requested_at')::timestamptz < $3

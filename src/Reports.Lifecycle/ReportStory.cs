@@ -7,7 +7,7 @@ using Reports.Contracts.Events;
 
 namespace Reports.Lifecycle;
 
-/// <summary>The state of a report for people and programs that replay it; <see cref="Report"/> is for decisions.</summary>
+/// <summary>The state of a report for who replays it; <see cref="Report"/> is for decisions.</summary>
 /// <param name="Status">How far it has come.</param>
 /// <param name="IsListed">Whether the merchant's list shows it.</param>
 /// <param name="Attempt">The try that is waited for, or was the last; from 1.</param>
@@ -89,16 +89,17 @@ internal static class ReportStory
         GenerationAttemptFailed f =>
             Text($"Try {f.Attempt} failed: {f.Code} ({f.Message}). The next is ordered at {Times.Text(f.RetryAt)}."),
         ReportGenerated g => Text(
-            $"{Who(g.By)} says that the file of try {g.Attempt} is there: {g.FileSize} bytes, {g.Records} rows, SHA-256 {g.Sha256}."),
+            $"{Who(g.By)} says that the file of try {g.Attempt} is there: {File(g.FileSize, g.Records, g.Sha256)}."),
         ReportFinished f => Text(
-            $"The file was read again and found as claimed: {f.FileSize} bytes, {f.Records} rows, SHA-256 {f.Sha256}. The report is listed from here on; its file is kept until {Times.Text(f.ExpiresAt)}."),
+            $"The file was read again and found as claimed: {File(f.FileSize, f.Records, f.Sha256)}. ")
+            + $"The report is listed from here on; its file is kept until {Times.Text(f.ExpiresAt)}.",
         ReportGenerationFailed f =>
             Text($"The report failed at try {f.Attempt}: {f.Code} ({f.Message}). There will be no file."),
         ReportCancelled c => $"{Who(c.By)} cancelled the report{Because(c.Reason)}.",
         LateResultIgnored l => Text(
-            $"{Who(l.By)} answered try {l.Attempt} ({l.Answer.Word()}) when nobody waited for it; that changed nothing."),
+            $"{Who(l.By)} answered try {l.Attempt} ({l.Answer.Word()}) when nobody waited; that changed nothing."),
         FileQuarantined q =>
-            Text($"The file of try {q.Attempt} was put aside, because it is not what its generator claimed: {q.Finding}."),
+            Text($"The file of try {q.Attempt} was put aside, because it is not as claimed: {q.Finding}."),
         LegalHoldPlaced h => $"{Who(h.By)} ordered the file to be kept beyond its time{Because(h.Reason)}.",
         LegalHoldReleased h => $"{Who(h.By)} let the file's time count again{Because(h.Reason)}.",
         ReportExpired => "The file's time was over: it is no longer kept, and the report is no longer listed.",
@@ -109,9 +110,13 @@ internal static class ReportStory
     {
         var (report, period) = (requested.Report, requested.Report.Period);
         var who = requested.ScheduleId is { } schedule ? $"The schedule {schedule}" : Who(requested.By);
-        return Text(
-            $"{who} asked for {report.Name}, report {report.Number}: {report.Interval.Word()}, {report.Format.Word()}, from {Times.Text(period.Start)} to {Times.Text(period.End)} ({period.TimeZone}).");
+        return Text($"{who} asked for {report.Name}, report {report.Number}: ")
+            + $"{report.Interval.Word()}, {report.Format.Word()}, "
+            + $"from {Times.Text(period.Start)} to {Times.Text(period.End)} ({period.TimeZone}).";
     }
+
+    private static string File(long size, long records, string sha256) =>
+        Text($"{size} bytes, {records} rows, SHA-256 {sha256}");
 
     private static string Because(string? reason) => reason is { Length: > 0 } ? $", because: {reason}" : "";
 

@@ -29,7 +29,8 @@ internal sealed class AuditClient(ReportsApp app, HttpClient client) : IDisposab
 
     public async Task<JsonElement> GetAsync(string path, HttpStatusCode expected = HttpStatusCode.OK)
     {
-        using var response = await client.GetAsync(new Uri(path.StartsWith('/') ? path : Path + path, UriKind.Relative));
+        var url = new Uri(path.StartsWith('/') ? path : Path + path, UriKind.Relative);
+        using var response = await client.GetAsync(url);
         var text = await response.Content.ReadAsStringAsync();
         response.StatusCode.ShouldBe(expected, text);
         return JsonDocument.Parse(text).RootElement;

@@ -17,8 +17,8 @@ namespace Reports.ApiTests.Audit;
 public sealed class AuditDecisionTests(ReportsApp app)
 {
     private sealed record Ask(
-        string Name, int Status, string? Code, string Ruling, HttpClient Client, string Locator, HttpMethod? Method = null,
-        string? Field = null, string? Value = null);
+        string Name, int Status, string? Code, string Ruling, HttpClient Client, string Locator,
+        HttpMethod? Method = null, string? Field = null, string? Value = null);
 
     [Fact]
     public async Task every_decision_about_a_download_is_made_again_and_gives_the_recorded_answer()
@@ -42,13 +42,12 @@ public sealed class AuditDecisionTests(ReportsApp app)
             await answer.Content.ReadAsByteArrayAsync();
             ((int)answer.StatusCode).ShouldBe(ask.Status, ask.Name);
             var id = answer.Headers.GetValues("Download-Id").Single();
-            var told = await Eventually.GetAsync(
-                async () => await all.GetAsync($"downloads/{id}") is var t && t.GetProperty("steps").GetArrayLength() == 2
-                    ? (object)t
-                    : null,
+            var ended = await Eventually.GetAsync(
+                async () => await all.GetAsync($"downloads/{id}") is var told
+                    && told.GetProperty("steps").GetArrayLength() == 2 ? (object)told : null,
                 "the download to end");
 
-            var decision = ((JsonElement)told).GetProperty("decision");
+            var decision = ((JsonElement)ended).GetProperty("decision");
             Answer(decision, "recorded").ShouldBe((ask.Status, ask.Code), ask.Name);
             Answer(decision, "recomputed").ShouldBe((ask.Status, ask.Code), ask.Name);
             Answer(decision, "by_events").ShouldBe((ask.Status, ask.Code), ask.Name);
@@ -60,7 +59,8 @@ public sealed class AuditDecisionTests(ReportsApp app)
         }
     }
 
-    private async Task<Ask[]> AsksAsync(TestMerchant merchant, TestMerchant other, WebApplication poor, WebApplication strict)
+    private async Task<Ask[]> AsksAsync(
+        TestMerchant merchant, TestMerchant other, WebApplication poor, WebApplication strict)
     {
         var (kept, theirs) = (await merchant.FinishedAsync("kept.csv"), await other.FinishedAsync("theirs.csv"));
         var over = await merchant.FinishedAsync("over.csv", expiresAt: DateTimeOffset.UtcNow.AddSeconds(-1));
@@ -69,9 +69,14 @@ public sealed class AuditDecisionTests(ReportsApp app)
         var lost = await merchant.FinishedAsync("lost.csv");
         File.Delete(Path.Combine(app.FilesRoot, lost.StorageKey));
         var (name, password) = await merchant.UserAsync([]);
-        var number = (int)await AuditClient.NumberAsync(app,
-            $"select principal_number::bigint from reports.access_credentials where merchant_id = '{merchant.Id}' order by created_at limit 1");
-        var (ids, tokens) = (app.Services.GetRequiredService<EncryptedIds>(), app.Services.GetRequiredService<DownloadTokens>());
+        var number = (int)await AuditClient.NumberAsync(
+            app,
+            $"""
+            select principal_number::bigint from reports.access_credentials
+            where merchant_id = '{merchant.Id}' order by created_at limit 1
+            """);
+        var ids = app.Services.GetRequiredService<EncryptedIds>();
+        var tokens = app.Services.GetRequiredService<DownloadTokens>();
         string Id(Guid owner, Guid report) => ids.Seal(owner, [report])[0];
         string Token(GivenReport report, int holder, TimeSpan life) =>
             tokens.Seal([report.Number], holder, DownloadTokens.Expiry(DateTimeOffset.UtcNow, life))[0].ToString();
@@ -89,6 +94,7 @@ public sealed class AuditDecisionTests(ReportsApp app)
         var (known, nobody, powerless) = (At(null, merchant.Key), At(null, null), At(null, null));
         powerless.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
             "Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{name}:{password}")));
+        var auditor = At(null, await app.KeyAsync(merchant.Id, isAuditor: true));
         var poorest = At(poor, await app.KeyAsync(merchant.Id));
         var (hour, gone, id) = (TimeSpan.FromHours(1), TimeSpan.FromMinutes(-2), Id(merchant.Id, kept.Id));
         return
@@ -102,7 +108,7 @@ public sealed class AuditDecisionTests(ReportsApp app)
             new("nobody", 401, "unauthorized", "credential_invalid", nobody, id),
             new("a wrong key", 401, "unauthorized", "credential_invalid", At(null, "rk_live_x"), id),
             new("without the permission", 403, "forbidden", "permission_missing", powerless, id),
-            new("an auditor", 403, "forbidden", "permission_missing", At(null, await app.KeyAsync(merchant.Id, isAuditor: true)), id),
+            new("an auditor", 403, "forbidden", "permission_missing", auditor, id),
             new("another's token", 403, "forbidden", "token_foreign", known, Token(kept, number + 1, hour)),
             new("an unknown id", 404, "not_found", "report_unknown", known, Id(merchant.Id, Guid.CreateVersion7())),
             new("another merchant's id", 404, "not_found", "report_unknown", known, Id(other.Id, theirs.Id)),
@@ -112,16 +118,22 @@ public sealed class AuditDecisionTests(ReportsApp app)
             new("an expired token", 410, "token_expired", "token_expired", known, Token(kept, number, gone)),
             new("what is over", 410, "report_expired", "report_expired", known, Id(merchant.Id, over.Id)),
             new("what has ended", 410, "report_expired", "report_expired", known, Id(merchant.Id, ended.Id)),
-            new("another file", 412, "precondition_failed", "precondition_failed", known, id, null, "If-Match", "\"x\""),
-            new("no such range", 416, "range_not_satisfiable", "range_not_satisfiable", known, id, null, "Range", "bytes=999999-"),
+            new("another file", 412, "precondition_failed", "precondition_failed", known, id, null,
+                "If-Match", "\"x\""),
+            new("no such range", 416, "range_not_satisfiable", "range_not_satisfiable", known, id, null,
+                "Range", "bytes=999999-"),
             new("the last one", 200, null, "given", poorest, id),
             new("one too many", 429, "rate_limited", "downloads_used_up", poorest, id),
             new("what is lost", 503, "unavailable", "file_not_as_recorded", known, Id(merchant.Id, lost.Id)),
             new("nonsense, strictly", 404, "not_found", "locator_malformed", At(strict, merchant.Key), "nonsense"),
-            new("an expired token, strictly", 404, "not_found", "token_expired", At(strict, merchant.Key), Token(kept, number, gone)),
+            new("an expired token, strictly", 404, "not_found", "token_expired", At(strict, merchant.Key),
+                Token(kept, number, gone)),
         ];
     }
 
-    private static (int Status, string? Code) Answer(JsonElement decision, string name) =>
-        (decision.GetProperty(name).GetProperty("status").GetInt32(), decision.GetProperty(name).GetProperty("code").GetString());
+    private static (int Status, string? Code) Answer(JsonElement decision, string name)
+    {
+        var answer = decision.GetProperty(name);
+        return (answer.GetProperty("status").GetInt32(), answer.GetProperty("code").GetString());
+    }
 }

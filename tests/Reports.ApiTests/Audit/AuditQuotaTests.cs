@@ -21,21 +21,24 @@ public sealed class AuditQuotaTests(ReportsApp app)
         using var first = Client(one, merchant.Key);
         using var second = Client(two, merchant.Key);
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => (i % 2 == 0 ? first : second).GetAsync(Events)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 30).Select(i => (i % 2 == 0 ? first : second).GetAsync(Events)));
 
         answers.Count(a => a.StatusCode == HttpStatusCode.OK).ShouldBe(7);
         var refused = answers.Where(a => a.StatusCode == HttpStatusCode.TooManyRequests).ToList();
         refused.Count.ShouldBe(23);
         var problem = await Problems.ReadAsync(refused[0], "rate_limited", "Too many requests", "rate_limit_error");
-        problem.GetProperty("detail").GetString().ShouldNotBeNull().ShouldStartWith("The quota of 7 requests to the audit an hour");
-        int.Parse(refused[0].Headers.GetValues("Retry-After").Single(), CultureInfo.InvariantCulture).ShouldBeInRange(3500, 3600);
+        problem.GetProperty("detail").GetString().ShouldNotBeNull()
+            .ShouldStartWith("The quota of 7 requests to the audit an hour");
+        int.Parse(refused[0].Headers.GetValues("Retry-After").Single(), CultureInfo.InvariantCulture)
+            .ShouldBeInRange(3500, 3600);
         refused[0].Headers.GetValues("RateLimit-Policy").Single().ShouldBe("\"audit-reads\";q=7;w=3600");
         refused[0].Headers.GetValues("RateLimit").Single().ShouldStartWith("\"audit-reads\";r=0;t=");
         refused[0].Headers.CacheControl!.NoStore.ShouldBeTrue();
 
         // What was refused is an event too; another principal has a quota of its own; lists are counted elsewhere.
-        (await AuditClient.ReadsAsync(app, merchant.Id.ToString())).GroupBy(r => r.Status).ToDictionary(g => g.Key, g => g.Count())
-            .ShouldBe(new Dictionary<int, int> { [200] = 7, [429] = 23 }, ignoreOrder: true);
+        (await AuditClient.ReadsAsync(app, merchant.Id.ToString()))
+            .GroupBy(r => r.Status).ToDictionary(g => g.Key, g => g.Count()).ShouldBe(new Dictionary<int, int> { [200] = 7, [429] = 23 }, ignoreOrder: true);
         using var neighbour = Client(one, await app.KeyAsync(merchant.Id));
         using var passed = await neighbour.GetAsync(Events);
         passed.Headers.GetValues("RateLimit").Single().ShouldStartWith("\"audit-reads\";r=6;");

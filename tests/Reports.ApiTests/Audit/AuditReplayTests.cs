@@ -45,7 +45,8 @@ public sealed class AuditReplayTests(ReportsApp app)
                 ("report.generated.v1", "generated"), ("report.finished.v1", "finished"),
                 ("download.attempted.v1", "finished"), ("download.completed.v1", "finished"),
                 ("report.legal-hold-placed.v1", "finished"), ("report.legal-hold-released.v1", "finished"),
-                ("report.expired.v1", "expired"), ("download.attempted.v1", "expired"), ("download.failed.v1", "expired"),
+                ("report.expired.v1", "expired"),
+                ("download.attempted.v1", "expired"), ("download.failed.v1", "expired"),
             ]);
         steps.Select(s => s.GetProperty("state").GetProperty("is_listed").GetBoolean())
             .ShouldBe([false, false, false, true, true, true, true, true, false, false, false]);
@@ -63,9 +64,9 @@ public sealed class AuditReplayTests(ReportsApp app)
         // The state at any place is that after the last step before it.
         foreach (var step in steps)
         {
-            foreach (var place in new[] { step.GetProperty("sequence").ToString(), step.GetProperty("recorded_at").GetString()! })
+            foreach (var place in (string[])["sequence", "recorded_at"])
             {
-                var then = await auditor.GetAsync($"reports/{report}?as_of={place}");
+                var then = await auditor.GetAsync($"reports/{report}?as_of={step.GetProperty(place)}");
                 then.GetProperty("state").GetRawText().ShouldBe(step.GetProperty("state").GetRawText());
                 then.GetProperty("steps").EnumerateArray().Last().GetProperty("sequence").GetInt64()
                     .ShouldBe(step.GetProperty("sequence").GetInt64());
@@ -77,7 +78,8 @@ public sealed class AuditReplayTests(ReportsApp app)
         for (var next = $"reports/{report}?limit=3"; next is not null;)
         {
             var page = await auditor.GetAsync(next);
-            paged.AddRange(page.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("sequence").GetInt64()));
+            paged.AddRange(
+                page.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("sequence").GetInt64()));
             next = page.GetProperty("next").GetString() is { } url ? new Uri(url).PathAndQuery : null;
         }
 

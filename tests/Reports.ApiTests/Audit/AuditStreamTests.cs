@@ -27,7 +27,8 @@ public sealed class AuditStreamApp : IAsyncLifetime
         Merchant = await App.MerchantAsync();
         await FillAsync();
         await Eventually.IsTrueAsync(
-            async () => await AuditClient.NumberAsync(App, "select coalesce(max(size), 0) from ledger.checkpoints") > Many,
+            async () =>
+                await AuditClient.NumberAsync(App, "select coalesce(max(size), 0) from ledger.checkpoints") > Many,
             "all of them to be sealed",
             TimeSpan.FromMinutes(3));
     }
@@ -166,7 +167,8 @@ public sealed class AuditStreamTests(AuditStreamApp fixture) : IClassFixture<Aud
         using var stranger = new HttpClient { BaseAddress = _app.Address };
         await RefusingAsync("audit.read.v1", async () =>
         {
-            foreach (var path in new[] { "events", "events?format=ndjson", "events?limit=0", $"list?merchant={fixture.Merchant.Id}" })
+            var list = $"list?merchant={fixture.Merchant.Id}";
+            foreach (var path in (string[])["events", "events?format=ndjson", "events?limit=0", list])
             {
                 using var refused = await auditor.Http.GetAsync(new Uri(AuditClient.Path + path, UriKind.Relative));
                 await Problems.UnavailableAsync(refused);
@@ -198,7 +200,8 @@ public sealed class AuditStreamTests(AuditStreamApp fixture) : IClassFixture<Aud
         var told = await Eventually.GetAsync(
             async () =>
             {
-                using var answer = await auditor.Http.GetAsync(new Uri($"{AuditClient.Path}downloads/{id}", UriKind.Relative));
+                using var answer = await auditor.Http.GetAsync(
+                    new Uri($"{AuditClient.Path}downloads/{id}", UriKind.Relative));
                 return answer.IsSuccessStatusCode ? (object)await TestMerchant.JsonAsync(answer) : null;
             },
             "the attempt to be on record");
@@ -232,7 +235,8 @@ public sealed class AuditStreamTests(AuditStreamApp fixture) : IClassFixture<Aud
 
     private static async Task<HttpResponseMessage> StreamAsync(AuditClient auditor, string query)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri($"{AuditClient.Path}events{query}", UriKind.Relative));
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri($"{AuditClient.Path}events{query}", UriKind.Relative));
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/x-ndjson"));
         var response = await auditor.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         response.StatusCode.ShouldBe(HttpStatusCode.OK);
