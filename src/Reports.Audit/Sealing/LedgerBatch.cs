@@ -1,5 +1,5 @@
+using System.Data;
 using Npgsql;
-using Reports.Ledger;
 
 namespace Reports.Audit.Sealing;
 
@@ -7,31 +7,31 @@ namespace Reports.Audit.Sealing;
 internal sealed class LedgerBatch
 {
     // Both sides are cut at the same count, so of the first rows of the two together none lacks its other side.
-    private const string Faults =
+    private const string Events =
         """
-        case when e.seq_id is null then 1 when h.seq_id is null then 2 when h.leaf <> e.leaf then 3
-             when e.is_archived then 4 when e.is_binary then 5 else 0 end
+        select e.seq_id, ledger.leaf(e), coalesce(e.is_archived, false), e.bdata is not null
+        from events.mt_events e where e.seq_id > $1 and e.seq_id <= $2 order by e.seq_id limit $3
         """;
 
-    private const string NextRows =
-        $"""
-        with e as materialized (
-            select e.seq_id, ledger.leaf(e) as leaf, e.is_archived, e.bdata is not null as is_binary
-            from events.mt_events e where e.seq_id > $1 and e.seq_id <= $2 order by e.seq_id limit $3),
-        h as materialized (
-            select seq_id, leaf from ledger.row_hashes
-            where seq_id > $1 and seq_id <= $2 order by seq_id limit $3)
-        select seq_id, h.leaf, {Faults} from e full join h using (seq_id) order by seq_id limit $3
+    private const string Hashes =
+        """
+        select seq_id, leaf from ledger.row_hashes
+        where seq_id > $1 and seq_id <= $2 order by seq_id limit $3
         """;
 
-    private const string LateRows =
-        $"""
-        with e as materialized (
-            select e.seq_id, ledger.leaf(e) as leaf, e.is_archived, e.bdata is not null as is_binary
-            from events.mt_events e where e.seq_id = any($1))
-        select e.seq_id, h.leaf, {Faults} from e left join ledger.row_hashes h on h.seq_id = e.seq_id
-        where not exists (select from ledger.leaves l where l.seq_id = e.seq_id)
+    private const string LateEvents =
+        """
+        select e.seq_id, ledger.leaf(e), coalesce(e.is_archived, false), e.bdata is not null
+        from events.mt_events e
+        where e.seq_id = any($1) and not exists (select from ledger.leaves l where l.seq_id = e.seq_id)
         order by e.seq_id
+        """;
+
+    private const string LateHashes =
+        """
+        select h.seq_id, h.leaf from ledger.row_hashes h
+        where h.seq_id = any($1) and not exists (select from ledger.leaves l where l.seq_id = h.seq_id)
+        order by h.seq_id
         """;
 
     private readonly List<long> _sequences = [];
@@ -70,19 +70,23 @@ internal sealed class LedgerBatch
         var batch = new LedgerBatch { LastSequence = after };
         if (late.Count > 0)
         {
-            await using var command = new NpgsqlCommand(LateRows, connection);
-            command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. late] });
-            await batch.TakeAsync(command, cancellation);
+            long[] sequences = [.. late];
+            await batch.TakeAsync(
+                connection, LateEvents, LateHashes, late.Count,
+                () => [new NpgsqlParameter<long[]> { TypedValue = sequences }], cancellation);
             batch.Late = batch.Count;
         }
 
         if (batch.Fault is null && frontier > after)
         {
-            await using var command = new NpgsqlCommand(NextRows, connection);
-            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = after });
-            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = frontier });
-            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most });
-            await batch.TakeAsync(command, cancellation);
+            await batch.TakeAsync(
+                connection, Events, Hashes, most,
+                () =>
+                [
+                    new NpgsqlParameter<long> { TypedValue = after }, new NpgsqlParameter<long> { TypedValue = frontier },
+                    new NpgsqlParameter<int> { TypedValue = most },
+                ],
+                cancellation);
             var isFull = batch.Count - batch.Late == most;
             batch.LastSequence = batch.Fault is { } fault ? fault.Sequence - 1
                 : isFull ? batch._sequences[^1] : frontier;
@@ -91,28 +95,69 @@ internal sealed class LedgerBatch
         return batch;
     }
 
-    private async Task TakeAsync(NpgsqlCommand command, CancellationToken cancellation)
+    // One snapshot for both, so that no event is seen without its hash.
+    private async Task TakeAsync(
+        NpgsqlConnection connection, string events, string hashes, int most, Func<NpgsqlParameter[]> parameters,
+        CancellationToken cancellation)
     {
-        await using var row = await command.ExecuteReaderAsync(cancellation);
-        while (Fault is null && await row.ReadAsync(cancellation))
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellation);
+        await using var reads = new NpgsqlBatch(connection, transaction)
         {
-            var sequence = row.GetInt64(0);
-            Fault = Find(row.GetInt32(2), sequence);
+            BatchCommands = { new NpgsqlBatchCommand(hashes), new NpgsqlBatchCommand(events) },
+        };
+        foreach (var read in reads.BatchCommands)
+        {
+            read.Parameters.AddRange(parameters());
+        }
+
+        await using (var row = await reads.ExecuteReaderAsync(cancellation))
+        {
+            var recorded = new List<(long Sequence, byte[] Leaf)>();
+            while (await row.ReadAsync(cancellation))
+            {
+                recorded.Add((row.GetInt64(0), row.GetFieldValue<byte[]>(1)));
+            }
+
+            await row.NextResultAsync(cancellation);
+            await MatchAsync(row, recorded, most, cancellation);
+        }
+
+        await transaction.CommitAsync(cancellation);
+    }
+
+    private async Task MatchAsync(
+        NpgsqlDataReader row, List<(long Sequence, byte[] Leaf)> recorded, int most, CancellationToken cancellation)
+    {
+        var (next, begin) = (0, Count);
+        while (Fault is null && Count - begin < most)
+        {
+            long? sequence = await row.ReadAsync(cancellation) ? row.GetInt64(0) : null;
+            var hash = next < recorded.Count ? recorded[next] : default((long Sequence, byte[] Leaf)?);
+            if (sequence is null && hash is null)
+            {
+                return;
+            }
+
+            Fault = hash is null || hash.Value.Sequence > sequence
+                ? new(LedgerVerdict.Inserted, sequence!.Value, "the row was put in without the hash that every insertion takes")
+                : sequence is null || hash.Value.Sequence < sequence
+                    ? new(LedgerVerdict.Missing, hash.Value.Sequence, "the event was inserted and is gone")
+                    : Find(row, hash.Value);
             if (Fault is null)
             {
-                _sequences.Add(sequence);
-                _leaves.Add(row.GetFieldValue<byte[]>(1));
+                _sequences.Add(hash!.Value.Sequence);
+                _leaves.Add(hash.Value.Leaf);
+                next++;
             }
         }
     }
 
-    private static LedgerFaultException? Find(int fault, long sequence) => fault switch
-    {
-        0 => null,
-        1 => new(LedgerVerdict.Missing, sequence, "the event was inserted and is gone"),
-        2 => new(LedgerVerdict.Inserted, sequence, "the row was put in without the hash that every insertion takes"),
-        3 => new(LedgerVerdict.Modified, sequence, "the event is not what it was when it was inserted"),
-        4 => new(LedgerVerdict.Modified, sequence, "the event is marked as archived, which the service never does"),
-        _ => new(LedgerVerdict.Modified, sequence, "the event has binary data, which the service never writes"),
-    };
+    private static LedgerFaultException? Find(NpgsqlDataReader row, (long Sequence, byte[] Leaf) hash) =>
+        !row.GetFieldValue<byte[]>(1).AsSpan().SequenceEqual(hash.Leaf)
+            ? new(LedgerVerdict.Modified, hash.Sequence, "the event is not what it was when it was inserted")
+        : row.GetBoolean(2)
+            ? new(LedgerVerdict.Modified, hash.Sequence, "the event is marked as archived, which the service never does")
+        : row.GetBoolean(3)
+            ? new(LedgerVerdict.Modified, hash.Sequence, "the event has binary data, which the service never writes")
+        : null;
 }
