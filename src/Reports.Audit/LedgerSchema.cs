@@ -30,7 +30,8 @@ internal static class LedgerSchema
                 '\x00'::bytea || ledger.field('reports-event-v1') || ledger.field(e.seq_id::text)
                 || ledger.field(e.id::text) || ledger.field(e.stream_id::text) || ledger.field(e.version::text)
                 || ledger.field(e.type) || ledger.field(e.tenant_id)
-                || ledger.field((extract(epoch from e.timestamp) * 1000000)::bigint::text)
+                || ledger.field(case when isfinite(e.timestamp)
+                    then (extract(epoch from e.timestamp) * 1000000)::bigint::text end)
                 || ledger.field(e.user_name) || ledger.field(e.correlation_id) || ledger.field(e.causation_id)
                 || ledger.field(e.headers::text) || ledger.field(e.data::text));
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace Reports.Host;
@@ -27,10 +28,15 @@ internal sealed partial class DatabaseRoles(NpgsqlDataSource database, DatabaseL
         ];
         if (refused.Count > 0)
         {
-            LogRefused(log, string.Join(' ', refused));
+            LogRefused(log, string.Join(' ', refused.Select(sql => Password().Replace(sql, ""))));
         }
 
-        await RefusedAsync(connection, [DatabaseGrants.Script], cancellation);
+        // All or nothing: where a role is missing, the word above says what to do, and `schema apply` grants later.
+        if (await RefusedAsync(connection, [DatabaseGrants.Script], cancellation) is not [] && refused.Count == 0)
+        {
+            throw new InvalidOperationException(
+                "The rights of the roles could not be granted: every table of the service has to belong to the login that applies the schema.");
+        }
     }
 
     // An existing login keeps its password.
@@ -95,6 +101,10 @@ internal sealed partial class DatabaseRoles(NpgsqlDataSource database, DatabaseL
 
     private static string Identifier(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
+    // Not even a verifier is logged: with it, the password can be guessed at leisure.
+    [GeneratedRegex(" password '[^']*'")]
+    private static partial Regex Password();
+
     private static string Literal(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
     // The server takes what it would make of the password by itself (RFC 5803), so its log never holds one.
@@ -113,6 +123,6 @@ internal sealed partial class DatabaseRoles(NpgsqlDataSource database, DatabaseL
 
     [LoggerMessage(
         LogLevel.Warning,
-        "The owner of the schema may not create roles, so rights in the database are not divided. A superuser has to run the following, and `schema apply` is to be run again: {Sql}")]
+        "The owner of the schema may not create roles, so rights in the database are not divided. A superuser has to run the following, give the logins their passwords, and `schema apply` is to be run again: {Sql}")]
     private static partial void LogRefused(ILogger log, string sql);
 }
