@@ -7,7 +7,7 @@ PATH is the folder of an export or the file of a receipt. --key is a public key 
 export's own keys are trusted. --held is a checkpoint that somebody kept: a note, or lines of the header
 Audit-Checkpoint. The last line is the verdict; the exit codes are those of `audit verify`.
 
-This page was written from docs/ledger.md, not from the program it is to check. It keeps everything in memory and
+It follows docs/ledger.md and shares nothing with the program that it is to check. It keeps everything in memory and
 verifies some fifty signatures a second: it is for reading, and for exports of moderate size.
 """
 import base64, calendar, glob, hashlib, json, os, re, struct, sys

@@ -86,7 +86,7 @@ internal sealed class AuditClient(HttpClient http, string key, Action<string> re
             {
                 if (length >= LongestLine)
                 {
-                    throw new CommandFailedException("The service sends a line that is too long to be one of the audit.");
+                    throw new CommandFailedException("The service sends a line that is too long for an audit.");
                 }
 
                 Array.Resize(ref buffer, 2 * length);
@@ -126,7 +126,7 @@ internal sealed class AuditClient(HttpClient http, string key, Action<string> re
     {
         for (var tries = 1; ; tries++)
         {
-            using var watch = new Watch(cancellation, Silence);
+            using var watch = new Watch(Silence, cancellation);
             TimeSpan? wait = null;
             string cause;
             try
@@ -162,7 +162,8 @@ internal sealed class AuditClient(HttpClient http, string key, Action<string> re
             if (delay > LongestWait)
             {
                 throw new CommandFailedException(
-                    $"{cause} The service asks to wait until {clock.GetLocalNow() + delay:HH:mm}; the same command goes on from here then.");
+                    $"{cause} The service asks to wait until {clock.GetLocalNow() + delay:HH:mm}; the same command goes on "
+                    + "from here then.");
             }
 
             remark($"{cause} Trying again in {delay.TotalSeconds:0.#} s.");
@@ -182,9 +183,11 @@ internal sealed class AuditClient(HttpClient http, string key, Action<string> re
             HttpStatusCode.Forbidden => throw new CommandFailedException(
                 $"The key has no right to that; an auditor's key has the scope audit:read. {detail}"),
             HttpStatusCode.NotFound => throw new CommandFailedException(
-                $"There is no audit at {http.BaseAddress}: REPORTS_URL or --url must name a Reports service of this version."),
+                $"There is no audit at {http.BaseAddress}: REPORTS_URL or --url must name a Reports service of this "
+                + "version."),
             _ when status is >= 300 and < 400 => throw new CommandFailedException(
-                $"{http.BaseAddress} leads on to {answer.Headers.Location}. The key is not sent there: give that address if it is right."),
+                $"{http.BaseAddress} leads on to {answer.Headers.Location}. The key is not sent there: give that address "
+                + "if it is right."),
             HttpStatusCode.TooManyRequests => $"The quota is used up. {detail}",
             _ when status >= 500 => $"The service answers {status}. {detail}",
             _ => throw new CommandFailedException($"The service answers {status}. {detail}"),
@@ -198,7 +201,8 @@ internal sealed class AuditClient(HttpClient http, string key, Action<string> re
             using var problem = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(watch.Token));
             return problem.RootElement.TryGetProperty("detail", out var detail) ? $"{detail.GetString()}." : "";
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e)
+            when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
         {
             return "";
         }
@@ -222,7 +226,7 @@ internal sealed class AuditClient(HttpClient http, string key, Action<string> re
         private readonly CancellationTokenSource _source;
         private readonly TimeSpan _silence;
 
-        public Watch(CancellationToken cancellation, TimeSpan silence)
+        public Watch(TimeSpan silence, CancellationToken cancellation)
         {
             _source = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             _silence = silence;

@@ -8,8 +8,8 @@ namespace Reports.Cli;
 
 /// <summary>
 /// Exports the audit as it is at one checkpoint: the checkpoints up to it, then the leaves that it covers, then the
-/// events up to its sequence. In this order whatever is interrupted can go on: events are never ahead of the checkpoints
-/// in the folder, so that no event can come below those that are there.
+/// events up to its sequence. In this order whatever is interrupted can go on: events are never ahead of the
+/// checkpoints in the folder, so that no event can come below those that are there.
 /// </summary>
 internal sealed class AuditExport(
     AuditClient client,
@@ -34,7 +34,13 @@ internal sealed class AuditExport(
         var head = await HeadAsync(cancellation);
         var description = before is null
             ? new ExportDescription(
-                ExportDescription.CurrentFormat, head.Checkpoint.Origin, await ScopeAsync(merchant, cancellation), url, 0, 0, false)
+                ExportDescription.CurrentFormat,
+                head.Checkpoint.Origin,
+                await ScopeAsync(merchant, cancellation),
+                url,
+                Size: 0,
+                Sequence: 0,
+                Complete: false)
             : Continued(before, head.Checkpoint, merchant) with { Complete = false, Url = url };
         description.Write(folder);
         await KeysAsync(cancellation);
@@ -49,7 +55,12 @@ internal sealed class AuditExport(
             }
         }
 
-        description = description with { Complete = true, Size = head.Checkpoint.Size, Sequence = head.Checkpoint.Sequence };
+        description = description with
+        {
+            Complete = true,
+            Size = head.Checkpoint.Size,
+            Sequence = head.Checkpoint.Sequence,
+        };
         description.Write(folder);
         return description;
     }
@@ -68,7 +79,8 @@ internal sealed class AuditExport(
             if (tries == FirstTries)
             {
                 throw new CommandFailedException(
-                    "The service has no checkpoint: nothing was sealed yet, or REPORTS_URL names no Reports service of this version.");
+                    "The service has no checkpoint: nothing was sealed yet, or REPORTS_URL names no Reports service of "
+                    + "this version.");
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1), clock, cancellation);
@@ -98,13 +110,16 @@ internal sealed class AuditExport(
     private ExportDescription Continued(ExportDescription before, Checkpoint head, Guid? merchant) =>
         before.Origin != head.Origin
             ? throw new CommandFailedException(
-                $"{folder.Path} holds the ledger `{before.Origin}`, and the service has `{head.Origin}`: give another folder.")
+                $"{folder.Path} holds the ledger `{before.Origin}`, and the service has `{head.Origin}`: give another "
+                + "folder.")
         : merchant is { } id && id.ToString("D") != before.Scope
-            ? throw new CommandFailedException($"{folder.Path} holds an export of the scope {before.Scope}: give another folder.")
+            ? throw new CommandFailedException(
+                $"{folder.Path} holds an export of the scope {before.Scope}: give another folder.")
         : head.Size < before.Size
             ? throw new CommandFailedException(
-                $"The service's ledger has {head.Size} leaves, and {folder.Path} has {before.Size}: the record was cut off. Keep the "
-                + "folder; export into another one, and verify that with a checkpoint of this one (`--checkpoint`).")
+                $"The service's ledger has {head.Size} leaves, and {folder.Path} has {before.Size}: the record was cut "
+                + "off. Keep the folder; export into another one, and verify that with a checkpoint of this one "
+                + "(`--checkpoint`).")
         : before;
 
     private async Task KeysAsync(CancellationToken cancellation)
@@ -270,8 +285,8 @@ internal sealed class AuditExport(
         }
 
         remark(
-            $"The ledger stands still: nothing was sealed since {head.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}, not even that it is "
-            + "being read. What happened since is exported unsealed; an operator should look at the ledger's health.");
+            $"The ledger stands still: nothing was sealed since {head.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}, not "
+            + "even that it is being read. What happened since is exported unsealed; an operator should look at the ledger's health.");
         return true;
     }
 

@@ -3,7 +3,7 @@ using Reports.Ledger;
 
 namespace Reports.Cli;
 
-/// <summary>The commands of merchants and auditors. They need no database, and <c>verify</c> needs no service.</summary>
+/// <summary>The commands of merchants and auditors. They need no database, <c>verify</c> not even a service.</summary>
 internal static class Commands
 {
     public const int Failed = 1;
@@ -22,11 +22,10 @@ internal static class Commands
         return parsed.Errors.Count > 0 ? Unusable : code;
     }
 
-    public static RootCommand Root() =>
-        new("Reports: commands for merchants and auditors.") { new Command("audit", "The record, outside of the service")
-        {
-            Export(), Verify(), VerifyReceipt(),
-        } };
+    public static RootCommand Root() => new("Reports: commands for merchants and auditors.")
+    {
+        new Command("audit", "The record, outside of the service") { Export(), Verify(), VerifyReceipt() },
+    };
 
     private static Command Export()
     {
@@ -39,7 +38,8 @@ internal static class Commands
         };
         var key = new Option<string?>("--api-key")
         {
-            Description = "An auditor's key; by default what REPORTS_AUDITOR_KEY says, which no list of processes shows",
+            Description =
+                "An auditor's key; by default what REPORTS_AUDITOR_KEY says, which no list of processes shows",
             DefaultValueFactory = _ => Environment.GetEnvironmentVariable("REPORTS_AUDITOR_KEY"),
             HelpName = "KEY",
         };
@@ -50,13 +50,17 @@ internal static class Commands
         };
         var command = new Command(
             "export",
-            "Write the record into a folder: events, leaves, checkpoints and public keys. A second time it goes on from where "
-            + "it was, also after it was interrupted or killed.")
+            "Write the record into a folder: events, leaves, checkpoints and public keys. A second time it goes on from "
+            + "where it was, also after it was interrupted or killed.")
         {
             folder, url, key, merchant,
         };
         command.SetAction((parsed, cancellation) => ExportCommand.RunAsync(
-            parsed.GetRequiredValue(folder), parsed.GetValue(url), parsed.GetValue(key), parsed.GetValue(merchant), cancellation));
+            parsed.GetRequiredValue(folder),
+            parsed.GetValue(url),
+            parsed.GetValue(key),
+            parsed.GetValue(merchant),
+            cancellation));
         return command;
     }
 
@@ -70,7 +74,8 @@ internal static class Commands
         };
         var checkpoints = new Option<string[]>("--checkpoint")
         {
-            Description = "A checkpoint that somebody kept: a note, or lines of the header Audit-Checkpoint; again for more",
+            Description =
+                "A checkpoint that somebody kept: a note, or lines of the header Audit-Checkpoint; again for more",
             HelpName = "FILE",
         };
         var codes = string.Join(", ", Verdicts.ByWeight.Order().Select(v => $"{(int)v} {v.Name()}"));

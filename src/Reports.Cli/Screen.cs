@@ -25,7 +25,8 @@ internal sealed class Screen
         }
 
         return await _terminal.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Columns(
+                new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
                 _bars = parts.ToDictionary(p => p, p => context.AddTask(p, autoStart: false, maxValue: 1));

@@ -42,7 +42,7 @@ internal static class VerifyCommand
                 .Concat(folder is null ? [] : TrustedKeys.ReadFolder(new ExportFolder(folder).Keys)).ToList();
             if (trusted.Count == 0)
             {
-                throw new UnusableExportException("Say by --key which public key you trust, or by --export where it is.");
+                throw new UnusableExportException("Say by --key which public key you trust, or by --export where.");
             }
 
             var findings = new List<Finding>();
@@ -67,18 +67,20 @@ internal static class VerifyCommand
             screen.Line(note);
         }
 
-        screen.Line(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{verification.Events:N0} events, {verification.Leaves:N0} leaves; {verification.Checkpoints:N0} good checkpoints in the export, {verification.Held:N0} kept elsewhere."));
+        screen.Line(
+            Text($"{verification.Events:N0} events, {verification.Leaves:N0} leaves; good checkpoints: ")
+            + Text($"{verification.Checkpoints:N0} in the export, {verification.Held:N0} kept elsewhere."));
         if (verification.Newest is { } newest)
         {
-            screen.Line(string.Create(
-                CultureInfo.InvariantCulture,
-                $"The newest covers {newest.Size:N0} leaves, up to the sequence {newest.Sequence}, and was signed at {newest.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}."));
+            screen.Line(
+                Text($"The newest covers {newest.Size:N0} leaves, up to the sequence {newest.Sequence}, and was signed at ")
+                + Text($"{newest.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}."));
         }
 
         screen.Line(verification.Line());
     }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     // Progress<T> would tell of it later, on another thread.
     private sealed class Bar(Screen screen) : IProgress<VerificationProgress>

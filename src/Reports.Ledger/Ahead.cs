@@ -4,8 +4,8 @@ using System.Runtime.ExceptionServices;
 namespace Reports.Ledger;
 
 /// <summary>
-/// Goes through a sequence on a thread of its own, some way ahead of whoever reads it here: the hashes of events and the
-/// signatures of checkpoints are what verification takes its time for.
+/// Goes through a sequence on a thread of its own, some way ahead of whoever reads it here: the hashes of events and
+/// the signatures of checkpoints are what verification takes its time for.
 /// </summary>
 internal sealed class Ahead<T> : IDisposable
 {
@@ -23,7 +23,7 @@ internal sealed class Ahead<T> : IDisposable
 
     public ref readonly T Current => ref _piece.Items[_at];
 
-    /// <summary>Goes to the next one; what was thrown on the way is thrown when everything before it was read.</summary>
+    /// <summary>Goes to the next one; what was thrown there is thrown when everything before it was read.</summary>
     public bool Read()
     {
         if (++_at < _piece.Count)

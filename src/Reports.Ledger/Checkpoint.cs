@@ -33,10 +33,11 @@ public sealed record Checkpoint(
     /// <returns>The lines.</returns>
     public string Text()
     {
+        var time = Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture);
         var text = new StringBuilder()
             .Append(CultureInfo.InvariantCulture, $"{Origin}\n{Size}\n{Convert.ToBase64String(Root)}\n")
             .Append(CultureInfo.InvariantCulture, $"sequence {Sequence}\n")
-            .Append(CultureInfo.InvariantCulture, $"time {Time.UtcDateTime.ToString(TimeFormat, CultureInfo.InvariantCulture)}\n");
+            .Append(CultureInfo.InvariantCulture, $"time {time}\n");
         foreach (var key in Keys)
         {
             text.Append(CultureInfo.InvariantCulture, $"key {key}\n");
@@ -155,7 +156,10 @@ public sealed class CheckpointKey
         lock (_use)
         {
             return _key.VerifyData(
-                Encoding.UTF8.GetBytes(text), signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence);
+                Encoding.UTF8.GetBytes(text),
+                signature,
+                HashAlgorithmName.SHA256,
+                DSASignatureFormat.Rfc3279DerSequence);
         }
     }
 }
@@ -236,7 +240,8 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
     {
         ArgumentNullException.ThrowIfNull(note);
         var end = note.LastIndexOf("\n\n", StringComparison.Ordinal);
-        if (end < 0 || end + 2 == note.Length || !note.EndsWith('\n') || Checkpoint.Parse(note[..(end + 1)]) is not { } checkpoint)
+        if (end < 0 || end + 2 == note.Length || !note.EndsWith('\n')
+            || Checkpoint.Parse(note[..(end + 1)]) is not { } checkpoint)
         {
             return null;
         }

@@ -36,7 +36,7 @@ public readonly ref struct EventLine
     /// <summary>When it was recorded by the node's clock, in microseconds since 1970.</summary>
     public long TimestampMicroseconds { get; private init; }
 
-    /// <summary>When it was recorded by the database's clock, as JSON; <c>null</c> is allowed. No part of the leaf.</summary>
+    /// <summary>When it was recorded by the database's clock, as JSON, or <c>null</c>. No part of the leaf.</summary>
     public ReadOnlySpan<byte> RecordedAt { get; private init; }
 
     /// <summary>The principal, as JSON; <c>null</c> is allowed.</summary>

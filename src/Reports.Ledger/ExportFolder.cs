@@ -53,7 +53,11 @@ public sealed record ExportDescription(
     /// <summary>The scope of an export of every merchant.</summary>
     public const string All = "all";
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, RespectNullableAnnotations = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        RespectNullableAnnotations = true,
+    };
 
     /// <summary>Reads the description of an export.</summary>
     /// <param name="folder">The export.</param>
@@ -78,7 +82,8 @@ public sealed record ExportDescription(
 
         return description is { Format: CurrentFormat, Scope: not null, Origin: not null, Url: not null }
             ? description
-            : throw new UnusableExportException($"{folder.Description} does not describe an export of the format {CurrentFormat}.");
+            : throw new UnusableExportException(
+                $"{folder.Description} does not describe an export of the format {CurrentFormat}.");
     }
 
     /// <summary>Writes it; a reader sees the old one or the new one.</summary>
@@ -153,7 +158,10 @@ public static class LeafLine
 public static class CheckpointLine
 {
     // Notes stay readable: they hold base64 and a dash.
-    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Reads a line.</summary>
     /// <param name="line">The line without its end.</param>

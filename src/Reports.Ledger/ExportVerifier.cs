@@ -1,7 +1,7 @@
 namespace Reports.Ledger;
 
 /// <summary>What an export is verified against.</summary>
-/// <param name="Pinned">Keys that are trusted by other means than the export; without any, the export's own are.</param>
+/// <param name="Pinned">Keys trusted by other means than the export; without any, the export's own are.</param>
 /// <param name="Held">What others kept.</param>
 public sealed record VerificationOptions(IReadOnlyList<CheckpointKey> Pinned, HeldCheckpoints Held);
 
@@ -15,7 +15,7 @@ public readonly record struct VerificationProgress(long Done, long All);
 /// hold, and that each event is the one of its leaf. It reads events, leaves and checkpoints once, side by side, and
 /// keeps the right edge of the tree and a bounded number of findings.
 /// </summary>
-public sealed class ExportVerifier
+public sealed class ExportVerifier : IDisposable
 {
     // Events without a leaf wait for a late one; altered events for one whose place they took.
     private const int MostWaiting = 50_000;
@@ -77,7 +77,8 @@ public sealed class ExportVerifier
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(report);
         var description = ExportDescription.Read(folder)
-            ?? throw new UnusableExportException($"{folder.Path} is no export: there is no {Path.GetFileName(folder.Description)} in it.");
+            ?? throw new UnusableExportException(
+                $"{folder.Path} is no export: there is no {Path.GetFileName(folder.Description)} in it.");
         if (!description.Complete)
         {
             throw new UnusableExportException(
@@ -85,9 +86,12 @@ public sealed class ExportVerifier
         }
 
         var keys = Trust(folder, options);
-        var verifier = new ExportVerifier(folder, options, description, keys, report, progress);
+        using var verifier = new ExportVerifier(folder, options, description, keys, report, progress);
         return verifier.Run(keys, cancellation);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _marks.Dispose();
 
     private static TrustedKeys Trust(ExportFolder folder, VerificationOptions options)
     {
@@ -120,8 +124,7 @@ public sealed class ExportVerifier
 
     private Verification Run(TrustedKeys keys, CancellationToken cancellation)
     {
-        using var marks = _marks;
-        marks.Begin();
+        _marks.Begin();
         using (var events = new Ahead<HashedEvent>(HashedEvent.Read(_folder.Events)))
         using (var leaves = new Lines(_folder.Leaves))
         {
@@ -195,7 +198,9 @@ public sealed class ExportVerifier
         {
             _isTreeBroken = true;
             Report(new Finding(
-                Verdict.Fork, sequence, $"leaf {index} stands where leaf {_tree.Count} belongs, so the leaves make no tree"));
+                Verdict.Fork,
+                sequence,
+                $"leaf {index} stands where leaf {_tree.Count} belongs, so the leaves make no tree"));
         }
 
         _tree.Append(leaf);
@@ -211,7 +216,8 @@ public sealed class ExportVerifier
         _events++;
         if (read.Flaw is not null)
         {
-            Report(new Finding(Verdict.Modified, read.Sequence, $"its line cannot be read, from the member `{read.Flaw}` on"));
+            Report(new Finding(
+                Verdict.Modified, read.Sequence, $"its line cannot be read, from the member `{read.Flaw}` on"));
         }
         else if (!leaf.SequenceEqual(read.Leaf))
         {
@@ -300,7 +306,9 @@ public sealed class ExportVerifier
         {
             _counts[Verdict.Unsealed] = _unsealed.Count;
             _report(new Finding(
-                Verdict.Unsealed, _unsealed.First, $"{_unsealed.Count} events up to {_unsealed.Last} are in no good checkpoint yet"));
+                Verdict.Unsealed,
+                _unsealed.First,
+                $"{_unsealed.Count} events up to {_unsealed.Last} are in no good checkpoint yet"));
         }
     }
 
@@ -313,13 +321,14 @@ public sealed class ExportVerifier
         if (!IsWhole)
         {
             _notes.Add(
-                $"The export has the events of the merchant {_description.Scope} only: {_leavesWithoutEvent} leaves are of others, "
-                + "or of events that are missing; nobody can tell from it.");
+                $"The export has the events of the merchant {_description.Scope} only: {_leavesWithoutEvent} leaves are of "
+                + "others, or of events that are missing; nobody can tell from it.");
         }
 
         if (_options.Held.Count == 0)
         {
-            _notes.Add("No checkpoint kept elsewhere was given: that the end of the record was cut off cannot be ruled out.");
+            _notes.Add(
+                "No checkpoint kept elsewhere was given: that the end of the record was cut off cannot be ruled out.");
         }
 
         _notes.AddRange(_restores.Notes);

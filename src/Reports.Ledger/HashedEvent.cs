@@ -29,7 +29,7 @@ internal struct HashedEvent
     public byte[]? Restore;
 
     /// <summary>Reads the events of an export.</summary>
-    /// <exception cref="UnusableExportException">They are not in the order of their sequences, or a line is none.</exception>
+    /// <exception cref="UnusableExportException">They are not in their order, or a line is none.</exception>
     public static IEnumerable<HashedEvent> Read(string path)
     {
         using var lines = new Lines(path);

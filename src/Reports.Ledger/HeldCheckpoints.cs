@@ -67,7 +67,11 @@ public sealed class HeldCheckpoints
         }
 
         var value = text.Trim();
-        value = value.StartsWith(HeaderName, StringComparison.OrdinalIgnoreCase) ? value[HeaderName.Length..].Trim() : value;
+        if (value.StartsWith(HeaderName, StringComparison.OrdinalIgnoreCase))
+        {
+            value = value[HeaderName.Length..].Trim();
+        }
+
         var bytes = new byte[value.Length];
         try
         {
@@ -108,7 +112,8 @@ public sealed class HeldCheckpoints
             .Where(t => !string.IsNullOrWhiteSpace(t)).Select(Parse).ToList();
         return found.Count > 0 && !found.Contains(null)
             ? found.Select(n => new HeldCheckpoint(path, n!.Checkpoint.Size, n))
-            : throw new UnusableExportException($"{path} is neither a checkpoint nor a value of the header Audit-Checkpoint.");
+            : throw new UnusableExportException(
+                $"{path} is neither a checkpoint nor a value of the header Audit-Checkpoint.");
     }
 
     private static IEnumerable<long> AnchorSizes(string directory)
@@ -121,8 +126,8 @@ public sealed class HeldCheckpoints
         foreach (var file in Directory.EnumerateFiles(directory, $"{AnchorPrefix}*{AnchorSuffix}"))
         {
             var name = Path.GetFileName(file);
-            if (long.TryParse(
-                name[AnchorPrefix.Length..^AnchorSuffix.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var size)
+            var digits = name[AnchorPrefix.Length..^AnchorSuffix.Length];
+            if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var size)
                 && name == AnchorName(size))
             {
                 yield return size;

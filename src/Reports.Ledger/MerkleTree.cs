@@ -87,7 +87,8 @@ public sealed class TreeEdge
     {
         if (size < 0 || peaks.Length != long.PopCount(size) * MerkleHash.Size)
         {
-            throw new ArgumentException($"{peaks.Length} bytes are not the edge of a tree of {size} leaves.", nameof(peaks));
+            throw new ArgumentException(
+                $"{peaks.Length} bytes are not the edge of a tree of {size} leaves.", nameof(peaks));
         }
 
         Count = size;

@@ -38,9 +38,10 @@ internal sealed class MisplacedEvents(string path, Action<Finding> report)
             cancellation.ThrowIfCancellationRequested();
             var line = new byte[_events[i].Length];
             RandomAccess.Read(file, line, _events[i].Offset);
+            var sequence = _events[i].Sequence;
             report(OwnerOf(line, i, around) is { } owner
-                ? new Finding(Verdict.Reordered, _events[i].Sequence, $"what stands there was sealed under the sequence {owner}")
-                : Altered(_events[i].Sequence));
+                ? new Finding(Verdict.Reordered, sequence, $"what stands there was sealed under the sequence {owner}")
+                : Altered(sequence));
         }
     }
 

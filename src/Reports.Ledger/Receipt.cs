@@ -33,7 +33,8 @@ public static class Receipt
                 ?? throw new UnusableExportException("The receipt does not say of which attempt it is.");
             return Proved([.. events.EnumerateArray()], attempt, keys, report);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new UnusableExportException($"That is no receipt: {e.Message}");
         }
@@ -88,7 +89,9 @@ public static class Receipt
             if (_note is null || !_note.IsSignedBy(keys))
             {
                 yield return new Finding(
-                    Verdict.BadSignature, _sequence, "its checkpoint is not signed by a key that is trusted, or not as it stands there");
+                    Verdict.BadSignature,
+                    _sequence,
+                    "its checkpoint is not signed by a key that is trusted, or not as it stands there");
             }
 
             if (EventFlaw(attempt) is { } flaw)
@@ -97,10 +100,13 @@ public static class Receipt
             }
 
             if (_note is { Checkpoint: var checkpoint }
-                && (checkpoint.Size != _size || !MerkleProof.VerifyInclusion(_leaf, _index, _size, _proof, checkpoint.Root)))
+                && (checkpoint.Size != _size
+                    || !MerkleProof.VerifyInclusion(_leaf, _index, _size, _proof, checkpoint.Root)))
             {
                 yield return new Finding(
-                    Verdict.Fork, _sequence, $"its proof does not lead to the root of the checkpoint of {checkpoint.Size} leaves");
+                    Verdict.Fork,
+                    _sequence,
+                    $"its proof does not lead to the root of the checkpoint of {checkpoint.Size} leaves");
             }
         }
 
@@ -131,7 +137,9 @@ public static class Receipt
         private static byte[] Hash(JsonElement text)
         {
             var hash = Convert.FromBase64String(text.GetString() ?? "");
-            return hash.Length == MerkleHash.Size ? hash : throw new FormatException("there is no hash where one belongs.");
+            return hash.Length == MerkleHash.Size
+                ? hash
+                : throw new FormatException("there is no hash where one belongs.");
         }
     }
 }

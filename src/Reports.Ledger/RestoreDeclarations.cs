@@ -10,7 +10,7 @@ internal sealed class RestoreDeclarations
 {
     private const int Most = 1000;
 
-    private readonly List<(long Sequence, long ResumedSize, long LostSize, string LostRoot, string Reason)> _declared = [];
+    private readonly List<Declaration> _declared = [];
     private readonly HashSet<long> _used = [];
     private long _explained;
 
@@ -19,8 +19,9 @@ internal sealed class RestoreDeclarations
 
     /// <summary>What should be known of them.</summary>
     public IEnumerable<string> Notes => _declared.Select(d =>
-        $"The event {d.Sequence} declares that the database was restored from a backup: of {d.LostSize} leaves, {d.ResumedSize} "
-        + $"remained (reason: {Line(d.Reason)}){(_used.Contains(d.Sequence) ? $". It explains checkpoints kept elsewhere, {_explained} in all" : "")}");
+        $"The event {d.Sequence} declares that the database was restored from a backup: of {d.LostSize} leaves, "
+        + $"{d.ResumedSize} remained (reason: {Line(d.Reason)})."
+        + (_used.Contains(d.Sequence) ? $" Declarations explain {_explained} checkpoints kept elsewhere." : ""));
 
     public void Add(long sequence, ReadOnlySpan<byte> data)
     {
@@ -30,7 +31,7 @@ internal sealed class RestoreDeclarations
             var said = JsonElement.ParseValue(ref reader);
             if (_declared.Count < Most)
             {
-                _declared.Add((
+                _declared.Add(new Declaration(
                     sequence,
                     said.GetProperty("resumed_size").GetInt64(),
                     said.GetProperty("lost_size").GetInt64(),
@@ -38,7 +39,8 @@ internal sealed class RestoreDeclarations
                     said.GetProperty("reason").GetString() ?? ""));
             }
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e)
+            when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             // It is sealed as it stands, and explains nothing.
         }
@@ -50,7 +52,7 @@ internal sealed class RestoreDeclarations
         // What lay between the backup and the largest checkpoint that was known is what was lost.
         var by = _declared.Find(d => d.ResumedSize < held.Size && (held.Size < d.LostSize
             || (held.Size == d.LostSize && Convert.ToHexStringLower(held.Root) == d.LostRoot)));
-        if (by.Sequence == 0 || finding.Verdict is not (Verdict.Truncated or Verdict.Fork))
+        if (by is null || finding.Verdict is not (Verdict.Truncated or Verdict.Fork))
         {
             return false;
         }
@@ -61,4 +63,6 @@ internal sealed class RestoreDeclarations
     }
 
     private static string Line(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+
+    private sealed record Declaration(long Sequence, long ResumedSize, long LostSize, string LostRoot, string Reason);
 }

@@ -116,7 +116,9 @@ internal sealed class TreeMarks : IDisposable
         // One cause makes every later checkpoint differ.
         if (!_isForked)
         {
-            var agreed = Newest is { } n ? $"that of {n.Size} leaves, up to sequence {n.Sequence}, agrees" : "none before it agrees";
+            var agreed = Newest is { } newest
+                ? $"that of {newest.Size} leaves, up to sequence {newest.Sequence}, agrees"
+                : "none before it agrees";
             _report(Differing(checkpoint, "the checkpoint of the export", root, $"; {agreed}"));
             _isForked = true;
         }
@@ -160,7 +162,9 @@ internal sealed class TreeMarks : IDisposable
         }
 
         _report(new Finding(
-            Verdict.BadSignature, checkpoint?.Sequence, $"{read.Held.Source}, for {read.Held.Size} leaves, {read.Flaw}"));
+            Verdict.BadSignature,
+            checkpoint?.Sequence,
+            $"{read.Held.Source}, for {read.Held.Size} leaves, {read.Flaw}"));
         return null;
     }
 

@@ -62,7 +62,8 @@ public sealed class TrustedKeys(IEnumerable<CheckpointKey> pinned, IEnumerable<C
         {
             return CheckpointKey.FromPem(File.ReadAllText(path));
         }
-        catch (Exception e) when (e is ArgumentException or CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
+            when (e is ArgumentException or CryptographicException or IOException or UnauthorizedAccessException)
         {
             throw new UnusableExportException($"{path} is no public key on the curve P-256 in PEM: {e.Message}");
         }

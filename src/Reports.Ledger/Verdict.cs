@@ -33,7 +33,7 @@ public enum Verdict
 
 /// <summary>Something that was found.</summary>
 /// <param name="Verdict">What it means.</param>
-/// <param name="Sequence">The sequence it is about; of a checkpoint, the last one that it covers; none when unknown.</param>
+/// <param name="Sequence">The sequence it is about; of a checkpoint, the last that it covers; none when unknown.</param>
 /// <param name="Text">What was found, for people.</param>
 public sealed record Finding(Verdict Verdict, long? Sequence, string Text)
 {
@@ -75,7 +75,7 @@ public static class Verdicts
 /// <param name="Counts">How often each verdict was found.</param>
 /// <param name="Events">How many events there were.</param>
 /// <param name="Leaves">How many leaves.</param>
-/// <param name="LeavesWithoutEvent">How many leaves had no event; in the export of one merchant, those of others.</param>
+/// <param name="LeavesWithoutEvent">How many leaves had no event; of one merchant's export, those of others.</param>
 /// <param name="Checkpoints">How many of the export's checkpoints were good.</param>
 /// <param name="Held">How many of the checkpoints that others hold were good.</param>
 /// <param name="Newest">The newest good checkpoint of the export.</param>
@@ -97,5 +97,7 @@ public sealed record Verification(
     /// <returns>The line without its end.</returns>
     public string Line() => Verdict == Verdict.Ok
         ? Verdict.Ok.Name()
-        : string.Join(", ", Verdicts.ByWeight.Where(v => Counts.GetValueOrDefault(v) > 0).Select(v => $"{v.Name()} {Counts[v]}"));
+        : string.Join(
+            ", ",
+            Verdicts.ByWeight.Where(v => Counts.GetValueOrDefault(v) > 0).Select(v => $"{v.Name()} {Counts[v]}"));
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Http;
 using Reports.Cli;
 using Reports.Ledger;
 using Reports.UnitTests.Ledger;

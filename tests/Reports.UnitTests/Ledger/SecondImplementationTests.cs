@@ -107,7 +107,7 @@ public sealed class SecondImplementationTests : IDisposable
 
     public void Dispose() => _exports.ForEach(e => e.Dispose());
 
-    private static async Task AgreeAsync(IReadOnlyList<(string[] Arguments, string Expected, string What)> cases)
+    private static async Task AgreeAsync(List<(string[] Arguments, string Expected, string What)> cases)
     {
         Assert.SkipWhen(string.IsNullOrEmpty(Interpreter), "REPORTS_TEST_PYTHON names no Python; build/test does.");
         var start = new ProcessStartInfo(Interpreter!, ["-B", "-c", Driver, Path.Combine(Root(), "docs")])
