@@ -42,6 +42,14 @@ public sealed class LedgerStore(LedgerTemplate template) : IAsyncLifetime
         }.ConnectionString);
     }
 
+    /// <summary>The settings of an operator's command on this store.</summary>
+    internal Dictionary<string, string> CommandEnvironment(byte[] key, string anchors) =>
+        new(ReportsApp.ProcessEnvironment(_database, Path.GetTempPath()))
+        {
+            ["REPORTS__LEDGER__KEYS__1"] = Convert.ToBase64String(key),
+            ["REPORTS__LEDGER__ANCHORS__DIRECTORY"] = anchors,
+        };
+
     /// <summary>Brings the schema up to date, as `schema apply` does.</summary>
     public Task ApplySchemaAsync() => LedgerTemplate.ApplySchemaAsync(_database);
 
