@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using Reports.Contracts;
-using Reports.Contracts.Events;
 using Shouldly;
 using Xunit;
 
