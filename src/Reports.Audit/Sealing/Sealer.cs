@@ -142,7 +142,22 @@ internal sealed class Sealer : IAsyncDisposable
             ? sweep.RunAsync(_connection, head.LastSequence, cancellation)
             : Task.FromResult(SweepFindings.None);
 
-    public async ValueTask DisposeAsync() => await _connection.DisposeAsync();
+    /// <summary>Gives the lock back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            // A connection that goes back to its pool keeps its locks until it is used again.
+            await using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", _connection);
+            await command.ExecuteNonQueryAsync();
+        }
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
+        {
+            // It is broken, and the lock went with it.
+        }
+
+        await _connection.DisposeAsync();
+    }
 
     // Before anything is added, the ledger must be the one that was known.
     private async Task<LedgerHead> BeginAsync(CancellationToken cancellation)
