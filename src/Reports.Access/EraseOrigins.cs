@@ -18,7 +18,7 @@ public static class EraseOrigins
     /// <param name="Address">The source address, as text.</param>
     /// <param name="Origin">The hash that an event has.</param>
     /// <param name="Reason">Why; a reference, never a person's name.</param>
-    public sealed record Command(string? Address, string? Origin, string Reason) : IRequest<ErasedRows>
+    public sealed record Command(string? Address, string? Origin, string Reason) : IRequest<EraseUser.Erased>
     {
         /// <inheritdoc/>
         public override string ToString() => nameof(EraseOrigins);
@@ -35,12 +35,12 @@ public static class EraseOrigins
     }
 
     internal sealed class Handler(AccessStreams streams, CurrentCaller current, TimeProvider clock)
-        : IRequestHandler<Command, ErasedRows>
+        : IRequestHandler<Command, EraseUser.Erased>
     {
         // As many as one event names; a record of more is several.
         private const int MostReferences = 100;
 
-        public async Task<ErasedRows> Handle(Command command, CancellationToken cancellationToken)
+        public async Task<EraseUser.Erased> Handle(Command command, CancellationToken cancellationToken)
         {
             var (by, now) = (current.Required.Actor, clock.GetUtcNow());
             await using var session = streams.Open(tenant: null);
@@ -61,7 +61,7 @@ public static class EraseOrigins
             }
 
             await session.SaveChangesAsync(cancellationToken);
-            return new ErasedRows(erased.Count, records);
+            return new EraseUser.Erased(erased.Count, records);
         }
 
         private static async Task<List<string>> DeleteAsync(

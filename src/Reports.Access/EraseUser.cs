@@ -15,10 +15,15 @@ internal sealed class ErasureStream;
 /// </summary>
 public static class EraseUser
 {
+    /// <summary>What an erasure did.</summary>
+    /// <param name="Rows">How many rows are gone.</param>
+    /// <param name="Records">The streams of the events that tell of it.</param>
+    public sealed record Erased(int Rows, IReadOnlyList<Guid> Records);
+
     /// <summary>The command; of the merchant that is the current tenant.</summary>
     /// <param name="UserName">The name to sign in with.</param>
     /// <param name="Reason">Why; a reference, never a person's name.</param>
-    public sealed record Command(string UserName, string Reason) : IRequest<ErasedRows>
+    public sealed record Command(string UserName, string Reason) : IRequest<Erased>
     {
         /// <inheritdoc/>
         public override string ToString() => nameof(EraseUser);
@@ -38,9 +43,9 @@ public static class EraseUser
 
     internal sealed class Handler(
         AccessStreams streams, SecretStore secrets, CurrentCaller current, TimeProvider clock)
-        : IRequestHandler<Command, ErasedRows>
+        : IRequestHandler<Command, Erased>
     {
-        public async Task<ErasedRows> Handle(Command command, CancellationToken cancellationToken)
+        public async Task<Erased> Handle(Command command, CancellationToken cancellationToken)
         {
             var holder = await secrets.RequireUserAsync(command.UserName, cancellationToken);
             if (holder.Merchant != current.RequiredTenant)
@@ -61,15 +66,10 @@ public static class EraseUser
                     return Decide(state, command.UserName, by, now);
                 },
                 cancellationToken);
-            return new ErasedRows(1, [erasure.ErasureId]);
+            return new Erased(1, [erasure.ErasureId]);
         }
     }
 }
-
-/// <summary>What an erasure did.</summary>
-/// <param name="Rows">How many rows are gone.</param>
-/// <param name="Records">The streams of the events that tell of it.</param>
-public sealed record ErasedRows(int Rows, IReadOnlyList<Guid> Records);
 
 /// <summary>What is asked of every erasure.</summary>
 internal static class ErasureRules
