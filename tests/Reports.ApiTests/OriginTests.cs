@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using Reports.Access;
 using Reports.ApiTests.Requests;
 using Reports.Contracts;
-using Reports.Contracts.Events;
 using Reports.Host.Commands;
 using Shouldly;
 using Xunit;

@@ -193,7 +193,7 @@ internal sealed partial class SealerLoop(
         }
     }
 
-    private async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
+    private static async Task PauseAsync(TimeSpan pause, CancellationToken stopping)
     {
         try
         {

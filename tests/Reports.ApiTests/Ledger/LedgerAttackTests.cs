@@ -17,7 +17,7 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
     // Attacks on single events are made at so many places at once, and each must be named.
     private const int Together = 10;
 
-    private static readonly int Places = LedgerScale.Of("REPORTS_TEST_LEDGER_ATTACKS", 100);
+    private static readonly int Places = LedgerScale.Of("REPORTS_TEST_LEDGER_ATTACKS", 15);
 
     private static readonly string[] Edits =
     [

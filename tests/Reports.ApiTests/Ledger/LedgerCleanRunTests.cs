@@ -26,7 +26,7 @@ public sealed class LedgerCleanRunTests(LedgerTemplate template, ITestOutputHelp
     [Fact]
     public async Task a_thousand_rounds_of_appends_rollbacks_restarts_and_hand_overs_raise_no_alarm()
     {
-        var rounds = LedgerScale.Of("REPORTS_TEST_LEDGER_ROUNDS", 1000);
+        var rounds = LedgerScale.Of("REPORTS_TEST_LEDGER_ROUNDS", 300);
         var nodes = new LedgerNode[Nodes];
         for (var i = 0; i < Nodes; i++)
         {

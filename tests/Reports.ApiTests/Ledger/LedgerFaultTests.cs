@@ -1,4 +1,3 @@
-using Reports.Audit;
 using Reports.Audit.Sealing;
 using Reports.Ledger;
 using Shouldly;

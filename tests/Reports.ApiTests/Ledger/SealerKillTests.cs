@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using Reports.Ledger;
-using Shouldly;
 using Xunit;
 
 namespace Reports.ApiTests.Ledger;
@@ -25,7 +24,7 @@ public sealed class SealerKillTests(LedgerTemplate template, ITestOutputHelper o
     [Fact]
     public async Task a_sealer_that_is_killed_leaves_a_whole_ledger()
     {
-        var kills = LedgerScale.Of("REPORTS_TEST_SEALER_KILLS", 30);
+        var kills = LedgerScale.Of("REPORTS_TEST_SEALER_KILLS", 20);
         var sealers = Enumerable.Range(0, Processes).Select(i => new SupervisedProcess($"sealer {i}", () => Start(i))).ToList();
         try
         {

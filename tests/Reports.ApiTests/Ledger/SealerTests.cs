@@ -205,7 +205,7 @@ public sealed class SealerTests(LedgerTemplate template) : IAsyncLifetime
     }
 
     // The sealer has looked again since now, and more than once.
-    private async Task LoopsAsync(LedgerNode node)
+    private static async Task LoopsAsync(LedgerNode node)
     {
         var before = node.State.Rounds;
         await Eventually.IsTrueAsync(() => Task.FromResult(node.State.Rounds > before + 5), "the sealer to look again");
