@@ -77,7 +77,9 @@ public sealed class LifecycleTests(ReportsApp app)
         put.Finding.ShouldBe("The file has 2 records, not 3.");
         var path = Path.Combine(app.FilesRoot, put.QuarantineKey);
         (await System.IO.File.ReadAllBytesAsync(path)).ShouldBe(File);
-        Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
+        await Eventually.IsTrueAsync(
+            () => Task.FromResult(!Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix))),
+            "what lay beside it to be gone");
     }
 
     [Fact]
