@@ -13,7 +13,7 @@ namespace Reports.ApiTests.Audit;
 /// <summary>An instance with many events.</summary>
 public sealed class AuditStreamApp : IAsyncLifetime
 {
-    public const int Many = 160_000;
+    public const int Many = 200_000;
 
     public ReportsApp App { get; } = new();
 
