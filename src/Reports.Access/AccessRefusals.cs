@@ -111,7 +111,8 @@ internal sealed class AccessRefusals(TimeProvider clock)
 }
 
 /// <summary>
-/// Notes every answer 401 and 403, and 429 after too many failures, of endpoints that do not record by themselves.
+/// Notes every answer 401 and 403, and 429 after too many failures, of endpoints that do not record by themselves, and
+/// the refusals that others leave to it.
 /// </summary>
 internal sealed class AccessRefusalNotes(RequestDelegate next, AccessRefusals refusals)
 {
@@ -130,27 +131,25 @@ internal sealed class AccessRefusalNotes(RequestDelegate next, AccessRefusals re
         }
         finally
         {
-            if (endpoint is not null && endpoint.Metadata.GetMetadata<RecordsByItself>() is null)
+            if (endpoint is not null && Code(http, current, endpoint) is { } code)
             {
-                Note(http, current, endpoint);
+                Note(http, current, endpoint, code);
             }
         }
     }
 
-    private void Note(HttpContext http, CurrentCaller current, RouteEndpoint endpoint)
-    {
-        var code = http.Response.StatusCode switch
+    private static string? Code(HttpContext http, CurrentCaller current, RouteEndpoint endpoint) =>
+        endpoint.Metadata.GetMetadata<RecordsByItself>() is not null ? RecordsByItself.Left(http)?.Code
+        : http.Response.StatusCode switch
         {
             StatusCodes.Status401Unauthorized => Problem.Unauthorized.Code,
             StatusCodes.Status403Forbidden => Problem.Forbidden.Code,
             StatusCodes.Status429TooManyRequests when current.Refusal is { Status: 429 } refusal => refusal.Code,
             _ => null,
         };
-        if (code is null)
-        {
-            return;
-        }
 
+    private void Note(HttpContext http, CurrentCaller current, RouteEndpoint endpoint, string code)
+    {
         var claimed = http.Items.TryGetValue(ClaimedKey, out var found) ? (Caller?)found : null;
         refusals.Note(
             new RefusalKind(

@@ -9,7 +9,7 @@ namespace Reports.Audit;
 /// </summary>
 internal static class AuditSchema
 {
-    private const long SchemaLock = 0x5265_706F_7274_0006;
+    private const long SchemaLock = 0x5265_706F_7274_0007;
 
     // The order of the store is the second column of each: a page is read from the index in that order.
     private static readonly (string Name, string Columns)[] OfEvents =
@@ -44,6 +44,8 @@ internal static class AuditSchema
             {string.Join('\n', ofEvents)}
             create index if not exists {OfStreams} on events.mt_streams (id);
             create index if not exists checkpoints_made_at on ledger.checkpoints (made_at, last_seq);
+            create index if not exists row_hashes_recorded_at on ledger.row_hashes
+                using brin (seq_id, recorded_at) with (autosummarize = on);
             create index if not exists leaves_late on ledger.leaves (seq_id) where is_late;
             """,
             connection);

@@ -10,7 +10,8 @@ namespace Reports.Audit;
 /// <summary>
 /// Around every endpoint of the audit: tells who asks and whether they may, counts the request, and commits the record
 /// of it before the first byte of the answer. What cannot be recorded is not answered. The endpoint gives its answer as
-/// a result and writes nothing by itself, so that the record comes first; a refusal it throws.
+/// a result and writes nothing by itself, so that the record comes first; a refusal it throws. Who is not let in costs
+/// nothing, and is recorded with others of the minute: else strangers could fill the record.
 /// </summary>
 internal sealed class AuditedRead(AuditSurface surface) : IEndpointFilter
 {
@@ -19,22 +20,34 @@ internal sealed class AuditedRead(AuditSurface surface) : IEndpointFilter
     {
         var (http, services) = (context.HttpContext, context.HttpContext.RequestServices);
         var current = services.GetRequiredService<CurrentCaller>();
-        var (answer, problem) = (default(object), await RefusalAsync(http, current));
-        if (problem is null)
+        if (await RefusalAsync(http, current) is { } refusal)
         {
-            try
-            {
-                answer = await next(context);
-            }
-            catch (ProblemException e)
-            {
-                problem = e.Problem;
-            }
+            RecordsByItself.Leave(http, refusal);
+            return new Refused(refusal, refusal == current.Refusal);
+        }
+
+        var reads = services.GetRequiredService<AuditReads>();
+        object? answer;
+        Problem? problem = null;
+        try
+        {
+            answer = await next(context);
+        }
+        catch (ProblemException e)
+        {
+            (answer, problem) = (new Refused(e.Problem, false), e.Problem);
+        }
+        catch (Exception e)
+        {
+            // Whether it is on record or not, there is no other answer to it.
+            var failure = Problem.For(e);
+            await reads.RecordAsync(http, surface, failure.Status, failure);
+            throw;
         }
 
         var status = problem?.Status ?? (answer as IStatusCodeHttpResult)?.StatusCode ?? http.Response.StatusCode;
-        return await services.GetRequiredService<AuditReads>().RecordAsync(http, surface, status, problem)
-            ? problem is null ? answer : new Refused(problem, problem == current.Refusal)
+        return await reads.RecordAsync(http, surface, status, problem)
+            ? answer
             : new Refused(Problem.Unavailable, false);
     }
 

@@ -77,9 +77,9 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
     /// <summary>Begins a walk, and tells how far the ledger has sealed.</summary>
     /// <remarks>
     /// No walk goes further than that: below it, nothing can be committed any more, so that whoever goes on by sequence
-    /// misses nothing. Instants are narrowed to sequences by the ledger's heads: what was recorded by an instant was
-    /// given its number by then, and the head after the next was begun after it. What was sealed late stands below.
-    /// Whoever asks for what is not sealed yet gets what there is, among which more may be committed afterwards.
+    /// misses nothing. Instants are narrowed to sequences by the ledger's heads: what is sealed by an instant was recorded
+    /// before it, except what was sealed late. Whoever asks for what is not sealed yet gets what there is, among which
+    /// more may be committed afterwards.
     /// </remarks>
     public static async Task<(EventWalk Walk, long? SealedThrough)> BeginAsync(
         NpgsqlDataSource database, EventFilter filter, CancellationToken cancellation)
@@ -93,19 +93,37 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
                            where made_at <= $1 order by made_at desc limit 1), 0),
                        (select min(seq_id) - 1 from ledger.leaves join ledger.row_hashes using (seq_id)
                         where is_late and recorded_at >= $1)),
-                   (select last_seq from ledger.checkpoints where made_at >= $2 order by made_at offset 1 limit 1),
+                   (select last_seq from ledger.checkpoints where made_at <= $2 order by made_at desc limit 1),
                    (select max(seq_id) from events.mt_events)
             """);
         Add(command, filter.From?.UtcDateTime, NpgsqlDbType.TimestampTz);
         Add(command, filter.To?.UtcDateTime, NpgsqlDbType.TimestampTz);
-        await using var row = await command.ExecuteReaderAsync(cancellation);
-        await row.ReadAsync(cancellation);
-        long? Sequence(int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
-        var sealedThrough = Sequence(0);
-        var last = Math.Max(sealedThrough ?? 0, filter.IsUnsealedToo ? Sequence(3) ?? 0 : 0);
-        var end = Math.Min(
-            last, Math.Min(filter.Through ?? long.MaxValue, Sequence(2) ?? long.MaxValue));
-        return (new EventWalk(filter, Math.Max(filter.After, Sequence(1) ?? 0), end), sealedThrough);
+        long? sealedThrough;
+        long from, to, last;
+        await using (var row = await command.ExecuteReaderAsync(cancellation))
+        {
+            await row.ReadAsync(cancellation);
+            long? Sequence(int column) => row.IsDBNull(column) ? null : row.GetInt64(column);
+            (sealedThrough, from, to) = (Sequence(0), Sequence(1) ?? 0, Sequence(2) ?? 0);
+            last = Math.Max(sealedThrough ?? 0, filter.IsUnsealedToo ? Sequence(3) ?? 0 : 0);
+        }
+
+        to = filter.To is { } instant ? await LastBeforeAsync(database, instant, to, cancellation) : long.MaxValue;
+        var end = Math.Min(last, Math.Min(filter.Through ?? long.MaxValue, to));
+        return (new EventWalk(filter, Math.Max(filter.After, from), end), sealedThrough);
+    }
+
+    // As far as the ledger may be behind, the last event before an instant may stand beyond the head of the instant. It
+    // is a sum, or the database would go down to it from the newest of all, row by row; so it looks at an index that
+    // knows for stretches of the table what they hold, and reads the few that may have an event on either side.
+    private static async Task<long> LastBeforeAsync(
+        NpgsqlDataSource database, DateTimeOffset instant, long head, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(
+            "select max(seq_id + 0) from ledger.row_hashes where seq_id > $1 and recorded_at < $2");
+        Add(command, head, NpgsqlDbType.Bigint);
+        Add(command, instant.UtcDateTime, NpgsqlDbType.TimestampTz);
+        return await command.ExecuteScalarAsync(cancellation) is long last ? last : head;
     }
 
     /// <summary>Reads on, until there are so many events, enough is enough, or a second has passed.</summary>

@@ -88,7 +88,14 @@ internal static class LedgerSchema
     private const string Triggers = """
         create or replace function ledger.record_row() returns trigger
         language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+        declare
+            last bigint := (select case when is_called then last_value else 0 end from events.mt_events_sequence);
         begin
+            -- The sealer looks at numbers that were drawn, and above zero.
+            if new.seq_id < 1 or new.seq_id > last then
+                raise exception 'the number % of the event was not drawn from the sequence', new.seq_id
+                    using errcode = 'insufficient_privilege';
+            end if;
             insert into ledger.row_hashes (seq_id, leaf) values (new.seq_id, ledger.leaf(new));
             return null;
         end $$;

@@ -51,8 +51,10 @@ internal static class ReadEvents
                 .WithMessage("must be a merchant's id, or platform").OverridePropertyName("merchant");
             RuleFor(q => q.Report).Must(r => r is null || AuditTarget.IsShaped(r))
                 .WithMessage("must be an encrypted_id or a report's UUID").OverridePropertyName("report");
-            RuleFor(q => q.Principal).Must(p => p is null or { Length: >= 1 and <= 200 })
-                .WithMessage("must be 1 to 200 characters").OverridePropertyName("principal");
+            RuleFor(q => q.Principal).Must(p => p is null || AuditTarget.IsPrincipal(p))
+                .WithMessage(
+                    "must be a principal's id, anonymous, reports or operator, with or without its kind before it (api_key:…)")
+                .OverridePropertyName("principal");
             RuleFor(q => q.Type).Must(t => t is null || t.Split(',').All(ContractNames.Events.ContainsKey))
                 .WithMessage("must be the names of event types, with commas between them").OverridePropertyName("type");
             RuleFor(q => q.Outcome)

@@ -157,16 +157,37 @@ public static class EntityTags
 }
 
 /// <summary>
-/// Marks an endpoint that records each request by itself, those too that are refused for want of a credential.
+/// Marks an endpoint that records each request by itself, those too that are refused for want of a credential, unless it
+/// leaves one to what records the refusals of all other endpoints.
 /// </summary>
 public sealed class RecordsByItself
 {
+    private static readonly object LeftKey = new();
+
     private RecordsByItself()
     {
     }
 
     /// <summary>The mark.</summary>
     public static RecordsByItself Marker { get; } = new();
+
+    /// <summary>Leaves the record of a refusal to what records those of all other endpoints, a minute's together.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="refusal">How it is refused.</param>
+    public static void Leave(HttpContext http, Problem refusal)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        http.Items[LeftKey] = refusal;
+    }
+
+    /// <summary>The refusal that such an endpoint did not record; null when it did, or refused nothing.</summary>
+    /// <param name="http">The request.</param>
+    /// <returns>The refusal.</returns>
+    public static Problem? Left(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        return http.Items.TryGetValue(LeftKey, out var left) ? (Problem?)left : null;
+    }
 }
 
 /// <summary>Marks an endpoint whose requests are counted against the caller's quota.</summary>

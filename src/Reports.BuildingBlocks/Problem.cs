@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace Reports.BuildingBlocks;
 
@@ -105,6 +107,17 @@ public sealed record Problem(int Status, string Code, string Message, string Err
         PreconditionFailed, PayloadTooLarge, UnsupportedMediaType, RangeNotSatisfiable, Unprocessable,
         PreconditionRequired, RateLimited, InternalError, Unavailable,
     ];
+
+    /// <summary>What a request is answered that ended in an exception.</summary>
+    /// <param name="exception">The exception.</param>
+    /// <returns>The problem.</returns>
+    public static Problem For(Exception exception) => exception switch
+    {
+        ProblemException e => e.Problem,
+        BadHttpRequestException e => ForStatus(e.StatusCode),
+        _ when IsUnavailable(exception) => Unavailable,
+        _ => InternalError,
+    };
 
     /// <summary>The problem that stands for a bare status.</summary>
     /// <param name="status">The HTTP status.</param>
@@ -236,6 +249,15 @@ public sealed record Problem(int Status, string Code, string Message, string Err
             json.WriteEndArray();
         }
     }
+
+    // A statement that is wrong, or data that cannot be, is a fault of ours; whatever else the database says, it will
+    // have recovered from in a while.
+    private static bool IsUnavailable(Exception e) => e switch
+    {
+        PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] } => false,
+        NpgsqlException or TimeoutException or SocketException => true,
+        _ => e.InnerException is { } inner && IsUnavailable(inner),
+    };
 }
 
 /// <summary>Ends a request with a problem. For refusals deep in a handler; hot paths return theirs.</summary>

@@ -1,6 +1,4 @@
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Diagnostics;
-using Npgsql;
 using Reports.BuildingBlocks;
 
 namespace Reports.Host;
@@ -11,13 +9,7 @@ internal sealed partial class ProblemHandling(ILogger<ProblemHandling> log) : IE
     public async ValueTask<bool> TryHandleAsync(
         HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        var problem = exception switch
-        {
-            ProblemException e => e.Problem,
-            BadHttpRequestException e => Problem.ForStatus(e.StatusCode),
-            _ when IsUnavailable(exception) => Problem.Unavailable,
-            _ => Problem.InternalError,
-        };
+        var problem = Problem.For(exception);
         if (problem.Status >= StatusCodes.Status500InternalServerError)
         {
             Failed(log, exception, problem.Code, httpContext.TraceIdentifier);
@@ -29,15 +21,6 @@ internal sealed partial class ProblemHandling(ILogger<ProblemHandling> log) : IE
 
     public static Task WriteBareStatus(StatusCodeContext context) =>
         Problem.ForStatus(context.HttpContext.Response.StatusCode).WriteAsync(context.HttpContext);
-
-    // A statement that is wrong, or data that cannot be, is a fault of ours; whatever else the database says, it will
-    // have recovered from in a while.
-    private static bool IsUnavailable(Exception e) => e switch
-    {
-        PostgresException { SqlState: ['2', '2' or '3', ..] or ['4', '2', ..] } => false,
-        NpgsqlException or TimeoutException or SocketException => true,
-        _ => e.InnerException is { } inner && IsUnavailable(inner),
-    };
 
     [LoggerMessage(LogLevel.Error, "A request ended in {Code}; request id {RequestId}")]
     private static partial void Failed(ILogger log, Exception exception, string code, string requestId);

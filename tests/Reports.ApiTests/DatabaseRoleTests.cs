@@ -215,7 +215,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
             foreach (var fill in (string[])
             [
                 "insert into events.mt_streams (id, tenant_id, version) values (gen_random_uuid(), 'test', 1)",
-                "insert into events.mt_events (seq_id, id, version, data, type, timestamp, tenant_id) values (-1, gen_random_uuid(), 1, '{}', 'test', now(), 'test')",
+                "insert into events.mt_events (seq_id, id, version, data, type, timestamp, tenant_id) values (nextval('events.mt_events_sequence'), gen_random_uuid(), 1, '{}', 'test', now(), 'test')",
                 "insert into ledger.leaves (idx, seq_id, leaf) values (1000000000, -1, sha256(''))",
                 "insert into ledger.nodes (level, idx, hash) values (8, 1000000000, sha256(''))",
                 "insert into ledger.checkpoints (size, root, last_seq, edge, note) values (1000000000, sha256(''), 1, '', '')",

@@ -43,6 +43,15 @@ internal sealed class Sweep
         order by 1 limit $3
         """;
 
+    // No walk over what is sealed comes by them, and the trigger lets none of them in.
+    private const string Outside =
+        """
+        select e.seq_id from events.mt_events e,
+            (select case when is_called then last_value else 0 end as last from events.mt_events_sequence offset 0) s
+        where e.seq_id < 1 or e.seq_id > s.last
+        order by 1 limit $1
+        """;
+
     private long _next;
     private long _nextHashed;
 
@@ -70,6 +79,17 @@ internal sealed class Sweep
             }
         }
 
+        await using (var command = new NpgsqlCommand(Outside, connection))
+        {
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = Most });
+            await using var row = await command.ExecuteReaderAsync(cancellation);
+            while (await row.ReadAsync(cancellation))
+            {
+                faults.Add(new(
+                    LedgerVerdict.Inserted, row.GetInt64(0), "the row has a number that no event was ever given"));
+            }
+        }
+
         await using var changed = Command(Hash, connection, hashed.After, hashed.UpTo);
         await using var found = await changed.ExecuteReaderAsync(cancellation);
         while (await found.ReadAsync(cancellation))
@@ -82,7 +102,7 @@ internal sealed class Sweep
             [.. faults.DistinctBy(f => f.Sequence)],
             [
                 .. pieces.Select(p => (LedgerVerdict.Missing, p.After, p.UpTo)),
-                (LedgerVerdict.Modified, hashed.After, hashed.UpTo),
+                (LedgerVerdict.Modified, hashed.After, hashed.UpTo), (LedgerVerdict.Inserted, long.MinValue, long.MaxValue),
             ]);
     }
 

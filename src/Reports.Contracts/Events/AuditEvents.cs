@@ -29,8 +29,8 @@ public enum AuditSurface
 }
 
 /// <summary>
-/// Somebody asked to read the audit. A stream of its own, committed before the first byte of the answer; what is
-/// refused is recorded too, once it is known who asks.
+/// Somebody who may read the audit asked to. A stream of its own, committed before the first byte of the answer; what is
+/// refused or fails is recorded too. Who may not is recorded as <see cref="AccessRefused"/>.
 /// </summary>
 /// <param name="ReadId">The stream.</param>
 /// <param name="Surface">What of the audit.</param>

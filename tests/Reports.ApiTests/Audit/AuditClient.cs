@@ -74,19 +74,27 @@ internal sealed class AuditClient(ReportsApp app, HttpClient client) : IDisposab
     }
 
     /// <summary>The record of the reads of a tenant, in order.</summary>
-    public static async Task<List<AuditRead>> ReadsAsync(ReportsApp app, string tenant)
+    public static Task<List<AuditRead>> ReadsAsync(ReportsApp app, string tenant) =>
+        StoredAsync<AuditRead>(app, tenant, "audit.read.v1");
+
+    /// <summary>The record of what a tenant was refused, in order.</summary>
+    public static Task<List<AccessRefused>> RefusedAsync(ReportsApp app, string tenant) =>
+        StoredAsync<AccessRefused>(app, tenant, "access.refused.v1");
+
+    private static async Task<List<T>> StoredAsync<T>(ReportsApp app, string tenant, string type)
     {
         await using var command = app.Database.CreateCommand(
-            "select data::text from events.mt_events where type = 'audit.read.v1' and tenant_id = $1 order by seq_id");
+            "select data::text from events.mt_events where type = $2 and tenant_id = $1 order by seq_id");
         command.Parameters.AddWithValue(tenant);
+        command.Parameters.AddWithValue(type);
         await using var row = await command.ExecuteReaderAsync();
-        var reads = new List<AuditRead>();
+        var found = new List<T>();
         while (await row.ReadAsync())
         {
-            reads.Add(JsonSerializer.Deserialize<AuditRead>(row.GetString(0), ContractJson.Options)!);
+            found.Add(JsonSerializer.Deserialize<T>(row.GetString(0), ContractJson.Options)!);
         }
 
-        return reads;
+        return found;
     }
 
     public static async Task<long> NumberAsync(ReportsApp app, string sql)

@@ -100,6 +100,28 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(0)]
+    [InlineData(-5)]
+    [InlineData(1000)]
+    public async Task a_number_that_was_not_drawn_is_refused_and_found_where_the_trigger_was_off(long number)
+    {
+        await _store.AppendAsync(5);
+        await using var node = await NodeAsync();
+        await _store.IsSealedAsync();
+
+        var refused = await Should.ThrowAsync<Npgsql.PostgresException>(() => InsertAsync(number));
+        refused.MessageText.ShouldContain($"the number {number} of the event was not drawn");
+
+        await InsertAsync(number, isAttack: true);
+        await Eventually.IsTrueAsync(() => Task.FromResult(node.State.Findings.Count > 0), "the sweep to find it");
+        node.State.Findings.Select(f => (f.Verdict, f.Sequence)).ShouldBe([(LedgerVerdict.Inserted, number)]);
+        _store.Log.Lines.ShouldContain(line => line.Contains($"INSERTED at sequence {number}:"));
+
+        await _store.AttackAsync($"delete from events.mt_events where seq_id = {number}");
+        await Eventually.IsTrueAsync(() => Task.FromResult(node.State.Findings.Count == 0), "the finding to be over");
+    }
+
+    [Theory]
     [InlineData("delete from events.mt_events where seq_id = 3", "MISSING")]
     [InlineData("update events.mt_events set user_name = 'x' where seq_id = 3", "MODIFIED")]
     public async Task a_sealed_event_that_is_changed_is_found_and_sealing_goes_on(string attack, string verdict)
