@@ -94,7 +94,7 @@ public sealed record Origin(string Id)
     internal long Erasures { get; init; }
 
     /// <summary>Whether its row has been committed. Then it is never written again, were it erased meanwhile.</summary>
-    internal bool IsStored { get; set; }
+    public bool IsStored { get; internal set; }
 }
 
 /// <summary>

@@ -36,6 +36,9 @@ public sealed record DeliveryOptions(
     /// </summary>
     public bool IsNotFoundOnly { get; init; }
 
+    /// <summary>The database, for the connections that record downloads.</summary>
+    public string Database { get; init; } = "";
+
     /// <summary>How many bytes a second a client must take of a download at the least.</summary>
     public double SlowestBytesPerSecond { get; init; } = 1024;
 
@@ -50,6 +53,9 @@ public sealed record DeliveryOptions(
     /// to keep it in memory. Best a directory that all nodes share.
     /// </summary>
     public string? OutageDirectory { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => nameof(DeliveryOptions); // one of the members holds a password
 
     /// <summary>The hour in which downloads are counted; tests cannot wait for one.</summary>
     internal TimeSpan DownloadWindow { get; init; } = TimeSpan.FromHours(1);
@@ -71,6 +77,7 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<PageMarks>();
         services.AddSingleton<ListWalks>();
+        services.AddSingleton<AttemptJournal>();
         services.AddSingleton<DownloadLedger>();
         services.AddSingleton<OutageWatch>();
         services.AddSingleton<OutageJournal>();

@@ -37,7 +37,12 @@ internal sealed record DownloadAttempt(DownloadAttempted Attempted, Guid? Tenant
 /// it again; an attempt whose beginning it did not take is refused.
 /// </summary>
 internal sealed partial class DownloadLedger(
-    IDocumentStore store, Origins origins, OutageWatch outages, TimeProvider clock, ILogger<DownloadLedger> log)
+    IDocumentStore store,
+    AttemptJournal journal,
+    Origins origins,
+    OutageWatch outages,
+    TimeProvider clock,
+    ILogger<DownloadLedger> log)
 {
     private static readonly Meter Meter = new("Reports.Delivery");
     private static readonly Counter<long> Downloads = Meter.CreateCounter<long>(
@@ -85,10 +90,8 @@ internal sealed partial class DownloadLedger(
 
         try
         {
-            await using var session = Session(attempt);
             var end = refusal is null ? null : Refused(attempt, refusal);
-            Start(session, attempt, end);
-            await session.SaveChangesAsync(CancellationToken.None);
+            await CommitStartAsync(attempt, end);
             outages.Work();
             if (end is not null)
             {
@@ -119,9 +122,7 @@ internal sealed partial class DownloadLedger(
                 attempt.Attempted.By, now, end.Range);
         try
         {
-            await using var session = Session(attempt);
-            End(session, attempt, ending);
-            await session.SaveChangesAsync(CancellationToken.None);
+            await CommitEndAsync(attempt, ending);
             Close(attempt, ending);
         }
         catch (ConcurrencyException)
@@ -217,12 +218,45 @@ internal sealed partial class DownloadLedger(
         await session.SaveChangesAsync(cancellation);
     }
 
+    private async Task CommitStartAsync(DownloadAttempt attempt, object? end)
+    {
+        if (!IsPlain(attempt))
+        {
+            await using var session = Session(attempt);
+            Start(session, attempt, end);
+            await session.SaveChangesAsync(CancellationToken.None);
+        }
+        else if (!await journal.StartAsync(attempt, Begun(attempt, end)))
+        {
+            throw new InvalidOperationException("There is an attempt of this id already.");
+        }
+    }
+
+    private async Task CommitEndAsync(DownloadAttempt attempt, object end)
+    {
+        if (!IsPlain(attempt))
+        {
+            await using var session = Session(attempt);
+            End(session, attempt, end);
+            await session.SaveChangesAsync(CancellationToken.None);
+        }
+        else if (!await journal.EndAsync(attempt, end))
+        {
+            throw new ConcurrencyException(typeof(DownloadStream), attempt.Id);
+        }
+    }
+
+    // Nothing goes with the attempt's own events: neither the row of its origin, nor a finding.
+    private static bool IsPlain(DownloadAttempt attempt) => attempt is { Finding: null, Origin.IsStored: true };
+
     private static void Start(IDocumentSession session, DownloadAttempt attempt, object? end)
     {
-        session.Events.StartStream<DownloadStream>(
-            attempt.Id, end is null ? [attempt.Attempted] : [attempt.Attempted, end]);
+        session.Events.StartStream<DownloadStream>(attempt.Id, Begun(attempt, end));
         Found(session, end is null ? null : attempt.Finding);
     }
+
+    private static object[] Begun(DownloadAttempt attempt, object? end) =>
+        end is null ? [attempt.Attempted] : [attempt.Attempted, end];
 
     private static void End(IDocumentSession session, DownloadAttempt attempt, object end)
     {

@@ -190,7 +190,8 @@ internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions o
     // The head is written as PostgreSQL gives it back, since code and database are compared as text. The function is
     // volatile: each statement after the lock sees what was committed before the lock was granted. The lock's first
     // number ("QUOT") sets it apart from others'. The reset is when the number left rises next: below a quota that was
-    // lowered, not every use that leaves the window frees one.
+    // lowered, not every use that leaves the window frees one. Nobody waits here for the disk, while others of the same
+    // principal wait for the lock: the commit of the attempt flushes what is before it, and no byte leaves before that.
     private const string Definition =
         """
         CREATE OR REPLACE FUNCTION reports.take_download(p_principal integer, p_merchant uuid, p_report uuid, p_attempt uuid, p_is_costing boolean, p_is_continuation boolean, p_quota integer, p_window interval)
@@ -203,6 +204,7 @@ internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions o
             v_is_known boolean;
         begin
             if p_is_costing then
+                perform set_config('synchronous_commit', 'off', true);
                 perform pg_advisory_xact_lock(1364545364, p_principal);
             end if;
             v_since := clock_timestamp() - p_window;

@@ -46,6 +46,7 @@ internal static class ReportsHost
             new Delivery.DeliveryOptions(
                 settings.TokenLifetime, settings.NodeLease, settings.RequestsPerDay, settings.DownloadsPerHour)
             {
+                Database = EventStore.Connection(settings.Database, "reports-downloads"),
                 IsNotFoundOnly = settings.IsNotFoundOnly,
                 SlowestBytesPerSecond = connections.MinimumDataRate,
                 SlowGrace = connections.GracePeriod,

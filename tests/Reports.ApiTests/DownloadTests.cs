@@ -343,6 +343,7 @@ public sealed class DownloadTests(ReportsApp app)
         var merchant = await app.MerchantAsync();
         var ledger = new DownloadLedger(
             app.Services.GetRequiredService<IDocumentStore>(),
+            app.Services.GetRequiredService<AttemptJournal>(),
             new Origins(),
             new OutageWatch(app.Services.GetRequiredService<DeliveryOptions>(), TimeProvider.System),
             TimeProvider.System,
