@@ -22,8 +22,7 @@ EVENT = re.compile(
     rb'\{"sequence":' + NUMBER + rb',"leaf_index":' + NULL(NUMBER) + rb',"event_id":' + UUID + rb',"stream_id":' + UUID
     + rb',"version":' + NUMBER + rb',"type":' + STRING + rb',"tenant":' + STRING + rb',"timestamp":' + TIME
     + rb',"recorded_at":' + NULL(TIME) + b"".join(
-        b',"' + name + b'":' + NULL(STRING) for name in (b"user_name", b"correlation_id", b"causation_id", b"principal",
-                                                         b"outcome", b"resource", b"origin"))
+        b',"' + name + b'":' + NULL(STRING) for name in (b"user_name", b"correlation_id", b"causation_id"))
     + rb',"headers":(null|\{.*?\}),"data":(.+)\}', re.S)
 LEAF = re.compile(rb'\{"index":' + NUMBER + rb',"sequence":' + NUMBER + rb',"leaf":"([0-9a-f]{64})"\}')
 CHECKPOINT = re.compile(rb'\{"size":' + NUMBER + rb',"note":' + STRING + rb"\}")
@@ -192,14 +191,16 @@ class Event:
         if not match or match[1] == b"0":
             raise ValueError("no event")
         (self.sequence, index, event, self.stream, version, kind, tenant, time, recorded, user, correlation, causation,
-         *derived, headers, self.data) = match.groups()
+         headers, self.data) = match.groups()
         self.index, self.type = None if index is None else int(index), text_of(kind)
-        recorded and seconds(recorded), [text_of(value) for value in derived]
-        self.fields = [event, self.stream, version, self.type, text_of(tenant), str(seconds(time)).encode(), text_of(user),
-                       text_of(correlation), text_of(causation), None if headers == b"null" else headers, self.data]
+        self.recorded = recorded and str(seconds(recorded)).encode()
+        self.before = [event, self.stream, version, self.type, text_of(tenant), str(seconds(time)).encode()]
+        self.after = [text_of(user), text_of(correlation), text_of(causation), None if headers == b"null" else headers,
+                      self.data]
 
-    def leaf(self, sequence=None):
-        fields = [b"reports-event-v1", self.sequence if sequence is None else str(sequence).encode()] + self.fields
+    def leaf(self, sequence=None, recorded=None):
+        fields = [b"reports-event-v1", self.sequence if sequence is None else str(sequence).encode(), *self.before,
+                  recorded or self.recorded, *self.after]
         return sha256(b"\0", *(struct.pack(">i", -1) if f is None else struct.pack(">i", len(f)) + f for f in fields))
 
 
@@ -312,7 +313,8 @@ def verify_export(folder, pinned, held, found):
             found(verdict, n.sequence, f"a checkpoint of {n.size} leaves that was kept elsewhere")
 
     for sequence in altered:
-        owner = [s for s, leaf in altered.items() if s != sequence and events[sequence].leaf(s) == leaf]
+        owner = [s for s, leaf in altered.items() if s != sequence
+                 and leaf in (events[sequence].leaf(s), events[sequence].leaf(s, events[s].recorded))]
         found("REORDERED" if owner else "MODIFIED", sequence, f"it is that of {owner[0]}" if owner else "it is not what was sealed")
     for sequence in order:
         if sequence not in leaves:

@@ -55,7 +55,9 @@ internal sealed record AuditEvent(
     string? Origin,
     [property: Description("What was recorded with it, for example `request_id`.")]
     JsonElement? Headers,
-    [property: Description("The event itself; its members are those of its type.")]
+    [property: Description(
+        "The event itself; its members are those of its type, with hashes for where files are kept "
+        + "(`storage_key_sha256` for `storage_key`).")]
     JsonElement Data);
 
 /// <summary>A report's story; written by <see cref="ReplayReport"/>.</summary>

@@ -18,11 +18,14 @@ namespace Reports.Audit;
 /// <param name="Tenant">The merchant's id, or <c>platform</c>.</param>
 /// <param name="Timestamp">When, by the node's clock.</param>
 /// <param name="RecordedAt">When, by the database's clock.</param>
+/// <param name="Mark">What no sealed event is: <c>archived</c>, or <c>binary</c>; none for all others.</param>
 /// <param name="UserName">The principal.</param>
 /// <param name="CorrelationId">What it belongs to.</param>
 /// <param name="CausationId">What it follows from.</param>
 /// <param name="Headers">The headers as PostgreSQL writes them, UTF-8.</param>
-/// <param name="Data">The event as PostgreSQL writes it, UTF-8.</param>
+/// <param name="Data">
+/// The event as PostgreSQL writes it, UTF-8, with hashes for what is told to nobody, as its leaf is made from it.
+/// </param>
 internal sealed record EventRow(
     long Sequence,
     long? LeafIndex,
@@ -33,6 +36,7 @@ internal sealed record EventRow(
     string? Tenant,
     DateTime? Timestamp,
     DateTime? RecordedAt,
+    string? Mark,
     string? UserName,
     string? CorrelationId,
     string? CausationId,
@@ -48,7 +52,9 @@ internal sealed record EventRow(
         e.seq_id, l.idx, e.id, e.stream_id, e.version, e.type, e.tenant_id,
         case when isfinite(e.timestamp) then (extract(epoch from e.timestamp) * 1000000)::bigint end,
         (extract(epoch from h.recorded_at) * 1000000)::bigint,
-        e.user_name, e.correlation_id, e.causation_id, e.headers::text, e.data::text
+        case when e.is_archived then 'archived' when e.bdata is not null then 'binary' end,
+        e.user_name, e.correlation_id, e.causation_id, e.headers::text,
+        coalesce(ledger.shown(e.type, e.data)::text, 'null')
         """;
 
     /// <summary>
@@ -76,8 +82,9 @@ internal sealed record EventRow(
         Text(row, 9),
         Text(row, 10),
         Text(row, 11),
-        row.IsDBNull(12) ? null : row.GetFieldValue<byte[]>(12),
-        row.GetFieldValue<byte[]>(13));
+        Text(row, 12),
+        row.IsDBNull(13) ? null : row.GetFieldValue<byte[]>(13),
+        row.GetFieldValue<byte[]>(14));
 
     private static string? Text(NpgsqlDataReader row, int column) =>
         row.IsDBNull(column) ? null : row.GetString(column);
@@ -113,8 +120,16 @@ internal static class EventLines
         SkipValidation = true,
     };
 
-    /// <summary>Writes an event as one object.</summary>
-    public static void Write(Utf8JsonWriter json, EventRow row)
+    /// <summary>Writes an event as one object, for people: what its type says of it is told too.</summary>
+    public static void Write(Utf8JsonWriter json, EventRow row) => Write(json, row, isPlain: false);
+
+    /// <summary>Writes an event as one object of what its leaf is made from, as a proof has it.</summary>
+    public static void WritePlain(Utf8JsonWriter json, EventRow row) => Write(json, row, isPlain: true);
+
+    /// <summary>An instant to the microsecond.</summary>
+    public static string? Text(DateTime? at) => at?.ToString(TimeFormat, CultureInfo.InvariantCulture);
+
+    private static void Write(Utf8JsonWriter json, EventRow row, bool isPlain)
     {
         json.WriteStartObject();
         json.WriteNumber("sequence", row.Sequence);
@@ -137,17 +152,24 @@ internal static class EventLines
         json.WriteString("user_name", row.UserName);
         json.WriteString("correlation_id", row.CorrelationId);
         json.WriteString("causation_id", row.CausationId);
-        json.WriteString("principal", row.Fields.Principal);
-        json.WriteString("outcome", row.Fields.Outcome);
-        json.WriteString("resource", row.Fields.Resource);
-        json.WriteString("origin", row.Fields.Origin);
+        if (row.Mark is not null)
+        {
+            // The leaf says nothing of it, and no verifier takes a line that has it.
+            json.WriteString("mark", row.Mark);
+        }
+
+        if (!isPlain)
+        {
+            json.WriteString("principal", row.Fields.Principal);
+            json.WriteString("outcome", row.Fields.Outcome);
+            json.WriteString("resource", row.Fields.Resource);
+            json.WriteString("origin", row.Fields.Origin);
+        }
+
         json.WritePropertyName("headers");
         json.WriteRawValue(row.Headers ?? "null"u8, skipInputValidation: true);
         json.WritePropertyName("data");
         json.WriteRawValue(row.Data, skipInputValidation: true);
         json.WriteEndObject();
     }
-
-    /// <summary>An instant to the microsecond.</summary>
-    public static string? Text(DateTime? at) => at?.ToString(TimeFormat, CultureInfo.InvariantCulture);
 }

@@ -11,7 +11,9 @@ internal static class LedgerSchema
     private const long SchemaLock = 0x5265_706F_7274_0005;
 
     // The bodies without quotes are parsed here and now: no search path of a later caller changes what they do.
-    // ledger.leaf says in SQL what Reports.Ledger.EventLeaf says; a test compares them.
+    // ledger.leaf says in SQL what Reports.Ledger.EventLeaf says; a test compares them. ledger.shown never gives one
+    // thing for two: no event may be altered without its leaf telling. So what already has a member as shown() makes
+    // them is shown as nothing, and refused by the trigger.
     private const string Functions = """
         create schema if not exists ledger;
         do $$ begin
@@ -24,16 +26,44 @@ internal static class LedgerSchema
             language sql stable parallel safe
             return coalesce(int4send(octet_length(value)) || convert_to(value, 'UTF8'), '\xffffffff'::bytea);
 
-        create or replace function ledger.leaf(e events.mt_events) returns bytea
+        create or replace function ledger.microseconds(at timestamptz) returns text
+            language sql stable parallel safe
+            return case when isfinite(at) then (extract(epoch from at) * 1000000)::bigint::text end;
+
+        create or replace function ledger.hidden(type text, data jsonb) returns jsonb
+            language sql stable parallel safe
+            return case
+                when data ?| array['storage_key_sha256', 'quarantine_key_sha256', 'subject_sha256'] then null
+                else (
+                    select (data - coalesce(array_agg(m.name), '{}')) || coalesce(jsonb_object_agg(
+                        m.name || '_sha256', encode(sha256(convert_to(data ->> m.name, 'UTF8')), 'hex')), '{}')
+                    from unnest(array[
+                        'storage_key', 'quarantine_key',
+                        case when type = 'report.late-result-ignored.v1' and data ->> 'answer' = 'completed'
+                            then 'subject' end]) m (name)
+                    where jsonb_typeof(data -> m.name) = 'string')
+            end;
+
+        create or replace function ledger.shown(type text, data jsonb) returns jsonb
+            language sql stable parallel safe
+            return case
+                when jsonb_typeof(data) = 'object' and (
+                    type = 'report.late-result-ignored.v1' or data ?| array[
+                        'storage_key', 'quarantine_key', 'storage_key_sha256', 'quarantine_key_sha256',
+                        'subject_sha256'])
+                then ledger.hidden(type, data)
+                else data
+            end;
+
+        create or replace function ledger.leaf(e events.mt_events, recorded_at timestamptz) returns bytea
             language sql stable parallel safe
             return sha256(
                 '\x00'::bytea || ledger.field('reports-event-v1') || ledger.field(e.seq_id::text)
                 || ledger.field(e.id::text) || ledger.field(e.stream_id::text) || ledger.field(e.version::text)
                 || ledger.field(e.type) || ledger.field(e.tenant_id)
-                || ledger.field(case when isfinite(e.timestamp)
-                    then (extract(epoch from e.timestamp) * 1000000)::bigint::text end)
+                || ledger.field(ledger.microseconds(e.timestamp)) || ledger.field(ledger.microseconds(recorded_at))
                 || ledger.field(e.user_name) || ledger.field(e.correlation_id) || ledger.field(e.causation_id)
-                || ledger.field(e.headers::text) || ledger.field(e.data::text));
+                || ledger.field(e.headers::text) || ledger.field(ledger.shown(e.type, e.data)::text));
 
         create or replace function ledger.refuse_change() returns trigger
         language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -52,10 +82,10 @@ internal static class LedgerSchema
                 create table ledger.row_hashes (
                     seq_id      bigint primary key,
                     leaf        bytea not null,
-                    recorded_at timestamptz not null default clock_timestamp()
+                    recorded_at timestamptz not null
                 );
                 insert into ledger.row_hashes (seq_id, leaf, recorded_at)
-                    select e.seq_id, ledger.leaf(e), e.timestamp from events.mt_events e order by e.seq_id;
+                    select e.seq_id, ledger.leaf(e, e.timestamp), e.timestamp from events.mt_events e order by e.seq_id;
             end if;
         end $$;
         create table if not exists ledger.leaves (
@@ -89,6 +119,7 @@ internal static class LedgerSchema
         create or replace function ledger.record_row() returns trigger
         language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
         declare
+            at timestamptz := clock_timestamp();
             last bigint := (select case when is_called then last_value else 0 end from events.mt_events_sequence);
         begin
             -- The sealer looks at numbers that were drawn, and above zero.
@@ -96,7 +127,11 @@ internal static class LedgerSchema
                 raise exception 'the number % of the event was not drawn from the sequence', new.seq_id
                     using errcode = 'insufficient_privilege';
             end if;
-            insert into ledger.row_hashes (seq_id, leaf) values (new.seq_id, ledger.leaf(new));
+            if ledger.shown(new.type, new.data) is null then
+                raise exception 'an event must not have a member that stands for a hidden one'
+                    using errcode = 'check_violation';
+            end if;
+            insert into ledger.row_hashes (seq_id, leaf, recorded_at) values (new.seq_id, ledger.leaf(new, at), at);
             return null;
         end $$;
         revoke all on function ledger.record_row() from public;

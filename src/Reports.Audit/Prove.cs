@@ -137,7 +137,7 @@ internal static class Prove
         json.WriteBase64String("leaf", proof.Leaf);
         Write(json, proof.Proof);
         json.WritePropertyName("event");
-        EventLines.Write(json, proof.Event);
+        EventLines.WritePlain(json, proof.Event);
         json.WriteString("checkpoint", proof.Checkpoint.Note);
         json.WriteString("tlog_proof", proof.Text());
         json.WriteEndObject();

@@ -253,11 +253,12 @@ internal sealed class AuditExport(
                 () => Text($"events?after={last}&{end}{merchant}"),
                 line =>
                 {
-                    var sequence = Sequence(line.Span) ?? throw Unknown("events");
+                    var plain = Plain(line.Span);
+                    var sequence = Sequence(plain) ?? throw Unknown("events");
 
                     if (sequence > last && sequence <= (through ?? long.MaxValue))
                     {
-                        file.Append(line.Span);
+                        file.Append(plain);
                         last = sequence;
                     }
 
@@ -297,6 +298,15 @@ internal sealed class AuditExport(
     {
         EventLine.TryRead(line, out var read, out _);
         return read.Sequence > 0 ? read.Sequence : null;
+    }
+
+    // What the service reads out of an event for people is in no leaf, and so not in an export. Within a text there are
+    // no quotation marks but with a backslash.
+    private static ReadOnlySpan<byte> Plain(ReadOnlySpan<byte> line)
+    {
+        var start = line.IndexOf(",\"principal\":"u8);
+        var length = start < 0 ? -1 : line[start..].IndexOf(",\"headers\":"u8);
+        return length < 0 ? throw Unknown("events") : (byte[])[.. line[..start], .. line[(start + length)..]];
     }
 
     private static CommandFailedException Unknown(string what) =>

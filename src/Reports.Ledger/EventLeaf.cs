@@ -15,11 +15,14 @@ namespace Reports.Ledger;
 /// <param name="Type">The stored name of its type.</param>
 /// <param name="Tenant">The merchant's id, or <c>platform</c>.</param>
 /// <param name="TimestampMicroseconds">When it was recorded by the node's clock, in microseconds since 1970.</param>
+/// <param name="RecordedMicroseconds">The same by the database's clock; none of what was not inserted as events are.</param>
 /// <param name="UserName">The principal; none where there was none.</param>
 /// <param name="CorrelationId">What it belongs to; none where there was none.</param>
 /// <param name="CausationId">What it follows from; none where there was none.</param>
 /// <param name="Headers">The headers as the column shows them as text; none where there were none.</param>
-/// <param name="Data">The event as the column shows it as text.</param>
+/// <param name="Data">
+/// The event as the column shows it as text, with hashes for what is told to nobody (<c>ledger.shown</c>).
+/// </param>
 public sealed record StoredEvent(
     long Sequence,
     Guid EventId,
@@ -28,6 +31,7 @@ public sealed record StoredEvent(
     string Type,
     string Tenant,
     long TimestampMicroseconds,
+    long? RecordedMicroseconds,
     string? UserName,
     string? CorrelationId,
     string? CausationId,
@@ -59,6 +63,7 @@ public static class EventLeaf
         content.Append(stored.Type);
         content.Append(stored.Tenant);
         content.Append(stored.TimestampMicroseconds);
+        content.Append(stored.RecordedMicroseconds);
         content.Append(stored.UserName);
         content.Append(stored.CorrelationId);
         content.Append(stored.CausationId);
@@ -126,6 +131,18 @@ internal sealed class LeafContent
         Span<byte> digits = stackalloc byte[LongestNumber];
         number.TryFormat(digits, out var length, default, CultureInfo.InvariantCulture);
         Append(digits[..length]);
+    }
+
+    public void Append(long? number)
+    {
+        if (number is { } given)
+        {
+            Append(given);
+        }
+        else
+        {
+            AppendNull();
+        }
     }
 
     public void AppendNull() => BinaryPrimitives.WriteInt32BigEndian(Take(sizeof(int)), -1);

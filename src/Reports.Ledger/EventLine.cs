@@ -36,8 +36,8 @@ public readonly ref struct EventLine
     /// <summary>When it was recorded by the node's clock, in microseconds since 1970.</summary>
     public long TimestampMicroseconds { get; private init; }
 
-    /// <summary>When it was recorded by the database's clock, as JSON, or <c>null</c>. No part of the leaf.</summary>
-    public ReadOnlySpan<byte> RecordedAt { get; private init; }
+    /// <summary>The same by the database's clock; none when it was not inserted as events are.</summary>
+    public long? RecordedMicroseconds { get; private init; }
 
     /// <summary>The principal, as JSON; <c>null</c> is allowed.</summary>
     public ReadOnlySpan<byte> UserName { get; private init; }
@@ -47,12 +47,6 @@ public readonly ref struct EventLine
 
     /// <summary>What it follows from, as JSON; <c>null</c> is allowed.</summary>
     public ReadOnlySpan<byte> CausationId { get; private init; }
-
-    /// <summary>
-    /// Principal, outcome, resource and origin as the service read them from the event: the members with their names.
-    /// No part of the leaf.
-    /// </summary>
-    public ReadOnlySpan<byte> Derived { get; private init; }
 
     /// <summary>The headers, or <c>null</c>.</summary>
     public ReadOnlySpan<byte> Headers { get; private init; }
@@ -88,15 +82,10 @@ public readonly ref struct EventLine
         var tenant = cursor.String(mayBeNull: false);
         cursor.Expect(",\"timestamp\":"u8);
         cursor.Check("tenant");
-        var timestamp = cursor.Instant(out _);
+        var timestamp = cursor.Instant();
         cursor.Expect(",\"recorded_at\":"u8);
         cursor.Check("timestamp");
-        var recordedAt = cursor.TakeNull() ? "null"u8 : default;
-        if (recordedAt.IsEmpty)
-        {
-            cursor.Instant(out recordedAt);
-        }
-
+        long? recorded = cursor.TakeNull() ? null : cursor.Instant();
         cursor.Expect(",\"user_name\":"u8);
         cursor.Check("recorded_at");
         var userName = cursor.String(mayBeNull: true);
@@ -106,9 +95,7 @@ public readonly ref struct EventLine
         cursor.Expect(",\"causation_id\":"u8);
         cursor.Check("correlation_id");
         var causationId = cursor.String(mayBeNull: true);
-        cursor.Expect(","u8);
         cursor.Check("causation_id");
-        var derived = cursor.Derived();
         cursor.Expect(",\"headers\":"u8);
         var headers = cursor.Headers();
         cursor.Check("headers");
@@ -126,11 +113,10 @@ public readonly ref struct EventLine
             Type = type,
             Tenant = tenant,
             TimestampMicroseconds = timestamp,
-            RecordedAt = recordedAt,
+            RecordedMicroseconds = recorded,
             UserName = userName,
             CorrelationId = correlationId,
             CausationId = causationId,
-            Derived = derived,
             Headers = headers,
             Data = data,
         };
@@ -139,12 +125,13 @@ public readonly ref struct EventLine
 
     /// <summary>The leaf of the event.</summary>
     /// <param name="leaf">Where its 32 bytes go.</param>
-    public void Hash(Span<byte> leaf) => Hash(leaf, Sequence);
+    public void Hash(Span<byte> leaf) => Hash(leaf, Sequence, RecordedMicroseconds);
 
     /// <summary>The leaf that the event would have at another place.</summary>
     /// <param name="leaf">Where its 32 bytes go.</param>
     /// <param name="sequence">The place.</param>
-    public void Hash(Span<byte> leaf, long sequence)
+    /// <param name="recorded">When what belongs there was recorded by the database's clock.</param>
+    public void Hash(Span<byte> leaf, long sequence, long? recorded)
     {
         var content = LeafContent.Begin();
         content.Append(sequence);
@@ -154,6 +141,7 @@ public readonly ref struct EventLine
         Append(content, Type);
         Append(content, Tenant);
         content.Append(TimestampMicroseconds);
+        content.Append(recorded);
         Append(content, UserName);
         Append(content, CorrelationId);
         Append(content, CausationId);
@@ -301,9 +289,9 @@ public readonly ref struct EventLine
             return text;
         }
 
-        public long Instant(out ReadOnlySpan<byte> json)
+        public long Instant()
         {
-            json = Skip(Math.Min(InstantPattern.Length, _rest.Length));
+            var json = Skip(Math.Min(InstantPattern.Length, _rest.Length));
             var isGood = json.Length == InstantPattern.Length;
             for (var i = 0; isGood && i < json.Length; i++)
             {
@@ -327,24 +315,6 @@ public readonly ref struct EventLine
 
             var whole = new DateTime(year, month, day, hour, minute, second, DateTimeKind.Utc).Ticks - Epoch;
             return (whole / TimeSpan.TicksPerMicrosecond) + Digits(json[21..27]);
-        }
-
-        public ReadOnlySpan<byte> Derived()
-        {
-            var all = _rest;
-            Expect("\"principal\":"u8);
-            String(mayBeNull: true);
-            Expect(",\"outcome\":"u8);
-            Check("principal");
-            String(mayBeNull: true);
-            Expect(",\"resource\":"u8);
-            Check("outcome");
-            String(mayBeNull: true);
-            Expect(",\"origin\":"u8);
-            Check("resource");
-            String(mayBeNull: true);
-            Check("origin");
-            return all[..(all.Length - _rest.Length)];
         }
 
         /// <summary>Up to the member after it: within PostgreSQL's text a colon is followed by a space.</summary>

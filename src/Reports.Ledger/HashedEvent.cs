@@ -18,6 +18,9 @@ internal struct HashedEvent
     public long Offset;
     public int Length;
 
+    /// <summary>When it was recorded by the database's clock, in microseconds; none when it was not.</summary>
+    public long? Recorded;
+
     /// <summary>Which leaf it is said to be; -1 when none.</summary>
     public long Index;
     public LeafHash Leaf;
@@ -54,6 +57,7 @@ internal struct HashedEvent
         {
             read.Hash(hashed.Leaf);
             hashed.Index = read.LeafIndex ?? -1;
+            hashed.Recorded = read.RecordedMicroseconds;
             hashed.Restore = read.Type.SequenceEqual(RestoreDeclarations.Type) ? read.Data.ToArray() : null;
         }
 

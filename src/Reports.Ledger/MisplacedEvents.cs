@@ -10,13 +10,13 @@ internal sealed class MisplacedEvents(string path, Action<Finding> report)
     private const int EachWithEach = 1000;
     private const int Neighbours = 100; // on either side, when there are more
 
-    private readonly List<(long Sequence, byte[] Leaf, long Offset, int Length)> _events = [];
+    private readonly List<(long Sequence, long? Recorded, byte[] Leaf, long Offset, int Length)> _events = [];
 
     public void Add(in HashedEvent read, ReadOnlySpan<byte> leaf)
     {
         if (_events.Count < Most)
         {
-            _events.Add((read.Sequence, leaf.ToArray(), read.Offset, read.Length));
+            _events.Add((read.Sequence, read.Recorded, leaf.ToArray(), read.Offset, read.Length));
         }
         else
         {
@@ -59,10 +59,19 @@ internal sealed class MisplacedEvents(string path, Action<Finding> report)
         var end = Math.Min(_events.Count, index + around + 1);
         for (var other = Math.Max(0, index - around); other < end; other++)
         {
-            read.Hash(hash, _events[other].Sequence);
-            if (other != index && hash.SequenceEqual(_events[other].Leaf))
+            // The time by the database's clock is kept beside the event: it may have gone along, or not.
+            var (sequence, recorded, leaf, _, _) = _events[other];
+            read.Hash(hash, sequence, recorded);
+            var isMoved = hash.SequenceEqual(leaf);
+            if (!isMoved)
             {
-                return _events[other].Sequence;
+                read.Hash(hash, sequence, read.RecordedMicroseconds);
+                isMoved = hash.SequenceEqual(leaf);
+            }
+
+            if (isMoved && other != index)
+            {
+                return sequence;
             }
         }
 

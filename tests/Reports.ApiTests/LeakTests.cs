@@ -23,15 +23,26 @@ public sealed class LeakTests(ReportsApp app)
         var problems = System.Text.Json.JsonDocument.Parse(
             await File.ReadAllTextAsync(Path.Combine(Checkout.Root, "docs/openapi/v1.json"))).RootElement
             .GetProperty("paths").EnumerateObject().Select(path => path.Name);
+        using var key = merchant.RealClient();
+        using var answered = await key.GetAsync(new Uri(download, UriKind.Relative));
+        var attempt = answered.Headers.GetValues("Download-Id").Single();
+        await merchant.EndOfAsync(Guid.Parse(attempt));
+        using var foreigner = other.RealClient();
+        var foreignDownload = await other.DownloadPathAsync("theirs.csv");
+        using var foreignAnswer = await foreigner.GetAsync(new Uri(foreignDownload, UriKind.Relative));
+        var sequence = await SealedAsync(Guid.Parse(attempt));
+        var id = given.Id.ToString();
         string[] paths =
         [
             TestMerchant.List, "/api/v1/reports", TestMerchant.List + "?limit=none&created_after=never", download, byId,
-            await other.DownloadPathAsync("theirs.csv"), $"{TestMerchant.List}{given.Id}/download/",
+            foreignDownload, $"{TestMerchant.List}{given.Id}/download/",
             $"{TestMerchant.List}malformed/download/", "/health/live", "/health/ready", "/openapi/v1.json", "/reference/",
             "/problems/", "/problems/internal_error", "/appsettings.json", "/no/such/path",
-            .. problems.Select(path => path.Replace("{token}", given.Id.ToString(), StringComparison.Ordinal)),
+            .. problems.Select(path => path.Replace("{token}", id).Replace("reports/{id}", $"reports/{id}")
+                .Replace("{download_id}", attempt).Replace("proof/{id}", $"proof/{sequence}")
+                .Replace("receipts/{id}", $"receipts/{attempt}")),
+            $"/b/api/v1/audit/events?limit=1000&merchant={merchant.Id}&format=ndjson",
         ];
-        using var key = merchant.RealClient();
         using var stranger = new HttpClient { BaseAddress = app.Address };
         using var unpermitted = merchant.UserClient(user, password);
         var (answers, audit) = (new StringBuilder(), new StringBuilder());
@@ -43,7 +54,7 @@ public sealed class LeakTests(ReportsApp app)
                 {
                     using var answer = await client.SendAsync(new HttpRequestMessage(method, path));
 
-                    // The audit shows a merchant its own record as it is stored: ids, and the keys of its files.
+                    // The audit shows a merchant its own record, which is made of ids.
                     var isAudit = path.StartsWith("/b/api/v1/audit/", StringComparison.Ordinal);
                     (isAudit ? audit : answers).Append(answer.Headers).Append(answer.Content.Headers)
                         .Append(await answer.Content.ReadAsStringAsync()).Append('\n');
@@ -51,25 +62,46 @@ public sealed class LeakTests(ReportsApp app)
             }
         }
 
+        var (own, others) = (await IdsAsync(merchant, given), await IdsAsync(other, foreign));
+        string[] inner = [.. Inner(merchant), given.StorageKey, foreign.StorageKey];
         var text = answers.ToString();
         text.ShouldContain(Encoding.UTF8.GetString(given.Content));
-        foreach (var secret in await SecretsAsync(merchant, given, foreign))
+        foreach (var secret in inner.Concat(own).Append(foreign.Id.ToString("D")).Append(foreign.Id.ToString("N")))
         {
             text.ShouldNotContain(secret, Case.Insensitive);
         }
 
-        foreach (var secret in Inner(merchant).Append(foreign.Id.ToString()).Append(foreign.StorageKey))
+        var shown = audit.ToString();
+        shown.ShouldContain(id);
+        shown.ShouldContain("storage_key_sha256");
+        shown.ShouldContain("\"tlog_proof\":");
+        foreach (var secret in inner.Concat(others.Except(own)))
         {
-            audit.ToString().ShouldNotContain(secret, Case.Insensitive);
+            shown.ShouldNotContain(secret, Case.Insensitive);
         }
     }
 
-    private async Task<IEnumerable<string>> SecretsAsync(
-        TestMerchant merchant, GivenReport given, GivenReport foreign)
+    // The sequence of the attempt's end.
+    private async Task<string> SealedAsync(Guid attempt)
+    {
+        await using var command = app.Database.CreateCommand(
+            """
+            select max(seq_id)::text from events.mt_events join ledger.leaves using (seq_id)
+            where stream_id = $1 and version = 2
+            """);
+        command.Parameters.AddWithValue(attempt);
+        return await Eventually.GetAsync(
+            async () => await command.ExecuteScalarAsync() as string, "the download to be sealed");
+    }
+
+    private async Task<IEnumerable<string>> IdsAsync(TestMerchant merchant, GivenReport given)
     {
         var requested = (await merchant.EventsAsync(given.Id)).OfType<ReportRequested>().Single();
         await using var command = app.Database.CreateCommand(
-            "select distinct data -> 'by' ->> 'id' from events.mt_events where tenant_id = $1 and data -> 'by' ->> 'kind' <> 'operator'");
+            """
+            select distinct data -> 'by' ->> 'id' from events.mt_events
+            where tenant_id = $1 and data -> 'by' ->> 'kind' <> 'operator'
+            """);
         command.Parameters.AddWithValue(merchant.Id.ToString());
         await using var reader = await command.ExecuteReaderAsync();
         var actors = new List<string>();
@@ -80,11 +112,8 @@ public sealed class LeakTests(ReportsApp app)
 
         actors.Count(actor => Guid.TryParse(actor, out _)).ShouldBeGreaterThan(0);
         var ids = actors.Where(actor => Guid.TryParse(actor, out _)).Select(Guid.Parse)
-            .Concat([given.Id, foreign.Id, merchant.Id, requested.ReportId]).Distinct();
-        return
-        [
-            .. Inner(merchant), given.StorageKey, .. ids.SelectMany(id => new[] { id.ToString("D"), id.ToString("N") }),
-        ];
+            .Concat([given.Id, merchant.Id, requested.ReportId]).Distinct();
+        return [.. ids.SelectMany(id => new[] { id.ToString("D"), id.ToString("N") })];
     }
 
     private string[] Inner(TestMerchant merchant) =>

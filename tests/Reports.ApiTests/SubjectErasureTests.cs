@@ -153,7 +153,7 @@ public sealed class SubjectErasureTests : IAsyncLifetime
     {
         await using var command = _app.Database.CreateCommand(
             """
-            select e.seq_id || ' ' || encode(ledger.leaf(e), 'hex'), ledger.leaf(e) = h.leaf
+            select e.seq_id || ' ' || encode(ledger.leaf(e, h.recorded_at), 'hex'), ledger.leaf(e, h.recorded_at) = h.leaf
             from events.mt_events e join ledger.row_hashes h using (seq_id) order by e.seq_id
             """);
         await using var row = await command.ExecuteReaderAsync();

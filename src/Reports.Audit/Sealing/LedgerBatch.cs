@@ -9,8 +9,10 @@ internal sealed class LedgerBatch
     // Both sides are cut at the same count, so of the first rows of the two together none lacks its other side.
     private const string Events =
         """
-        select e.seq_id, ledger.leaf(e), coalesce(e.is_archived, false), e.bdata is not null
-        from events.mt_events e where e.seq_id > $1 and e.seq_id <= $2 order by e.seq_id limit $3
+        select e.seq_id, ledger.leaf(e, h.recorded_at), coalesce(e.is_archived, false), e.bdata is not null
+        from events.mt_events e
+        left join ledger.row_hashes h on h.seq_id = e.seq_id and h.seq_id > $1 and h.seq_id <= $2
+        where e.seq_id > $1 and e.seq_id <= $2 order by e.seq_id limit $3
         """;
 
     private const string Hashes =
@@ -21,8 +23,8 @@ internal sealed class LedgerBatch
 
     private const string LateEvents =
         """
-        select e.seq_id, ledger.leaf(e), coalesce(e.is_archived, false), e.bdata is not null
-        from events.mt_events e
+        select e.seq_id, ledger.leaf(e, h.recorded_at), coalesce(e.is_archived, false), e.bdata is not null
+        from events.mt_events e left join ledger.row_hashes h using (seq_id)
         where e.seq_id = any($1) and not exists (select from ledger.leaves l where l.seq_id = e.seq_id)
         order by e.seq_id
         """;

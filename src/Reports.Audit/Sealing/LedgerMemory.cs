@@ -13,7 +13,7 @@ internal sealed class LedgerMemory(LedgerOptions options, TimeProvider clock)
     private const string Declared =
         """
         select (e.data ->> 'lost_size')::bigint, e.data ->> 'lost_root', (e.data ->> 'resumed_size')::bigint
-        from events.mt_events e join ledger.row_hashes h on h.seq_id = e.seq_id and h.leaf = ledger.leaf(e)
+        from events.mt_events e join ledger.row_hashes h on h.seq_id = e.seq_id and h.leaf = ledger.leaf(e, h.recorded_at)
         where e.type = 'audit.restored-from-backup.v1'
         """;
 

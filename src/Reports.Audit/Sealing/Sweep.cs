@@ -38,8 +38,10 @@ internal sealed class Sweep
 
     private const string Hash =
         """
-        select e.seq_id from events.mt_events e join ledger.leaves l using (seq_id)
-        where e.seq_id > $1 and e.seq_id <= $2 and (l.leaf <> ledger.leaf(e) or e.is_archived)
+        select e.seq_id
+        from events.mt_events e join ledger.leaves l using (seq_id) left join ledger.row_hashes h using (seq_id)
+        where e.seq_id > $1 and e.seq_id <= $2
+          and (l.leaf <> ledger.leaf(e, h.recorded_at) or e.is_archived or e.bdata is not null)
         order by 1 limit $3
         """;
 

@@ -28,6 +28,9 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
         "causation_id = ''", "headers = null", """headers = headers || '{"request_id": "x"}'""", "headers = '{}'",
     ];
 
+    private static readonly string[] Shifts =
+        ["+ interval '1 microsecond'", "- interval '1 year'", "+ interval '200000 years'"];
+
     [Fact]
     public async Task what_is_not_attacked_is_ok()
     {
@@ -43,6 +46,12 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
     [Fact]
     public Task an_edited_event_is_modified() => EachAsync(
         Verdict.Modified, (sequence, random) => $"update events.mt_events set {Edits[random.Next(Edits.Length)]} where seq_id = {sequence}");
+
+    [Fact]
+    public Task an_event_that_is_said_to_be_recorded_at_another_time_is_modified() => EachAsync(
+        Verdict.Modified,
+        (sequence, random) =>
+            $"update ledger.row_hashes set recorded_at = recorded_at {Shifts[random.Next(Shifts.Length)]} where seq_id = {sequence}");
 
     [Fact]
     public Task a_deleted_event_is_missing() => EachAsync(
@@ -68,8 +77,8 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
 
             // With the hash that insertion takes, and without.
             var hashes = random.Next(2) == 0 ? "" : """
-                ;insert into ledger.row_hashes (seq_id, leaf)
-                select e.seq_id, ledger.leaf(e) from events.mt_events e
+                ;insert into ledger.row_hashes (seq_id, leaf, recorded_at)
+                select e.seq_id, ledger.leaf(e, now()), now() from events.mt_events e
                 where not exists (select from ledger.row_hashes h where h.seq_id = e.seq_id)
                 """;
             await using var attack = await store.AttackAsync(copy + hashes);
@@ -102,7 +111,7 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
     }
 
     [Fact]
-    public async Task an_archived_event_is_found_by_the_sweep_and_is_still_what_was_sealed()
+    public async Task an_archived_event_is_modified()
     {
         for (var (done, random) = (0, new Random(6)); done < Places; done += Together)
         {
@@ -110,7 +119,8 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
             await using var attack = await store.AttackAsync(
                 $"update events.mt_events set is_archived = true where seq_id in ({string.Join(',', places)})");
 
-            attack.Verify().Verdict.ShouldBe(Verdict.Ok);
+            attack.Verify().Verdict.ShouldBe(Verdict.Modified);
+            attack.Findings.Select(f => f.Sequence!.Value).Order().ShouldBe(places.Order());
             (await attack.SweepAsync()).ShouldBe(places.Order());
         }
     }
@@ -126,8 +136,8 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
         Verdict.Fork,
         (sequence, random) => $"""
         update events.mt_events set {Edits[random.Next(4)]} where seq_id = {sequence};
-        update ledger.leaves l set leaf = ledger.leaf(e) from events.mt_events e
-        where e.seq_id = l.seq_id and l.seq_id = {sequence}
+        update ledger.leaves l set leaf = ledger.leaf(e, h.recorded_at)
+        from events.mt_events e join ledger.row_hashes h using (seq_id) where e.seq_id = l.seq_id and l.seq_id = {sequence}
         """);
 
     [Fact]
@@ -139,8 +149,8 @@ public sealed class LedgerAttackTests(SealedStore store) : IClassFixture<SealedS
             Verdict.BadSignature,
             (sequence, random) => $"""
             update events.mt_events set {Edits[random.Next(4)]} where seq_id = {sequence};
-            update ledger.leaves l set leaf = ledger.leaf(e) from events.mt_events e
-            where e.seq_id = l.seq_id and l.seq_id = {sequence};
+            update ledger.leaves l set leaf = ledger.leaf(e, h.recorded_at)
+            from events.mt_events e join ledger.row_hashes h using (seq_id) where e.seq_id = l.seq_id and l.seq_id = {sequence};
             delete from ledger.keys;
             insert into ledger.keys (id, pem) values ('{signer.Key.Id}', '{signer.Key.ToPem()}')
             """,

@@ -26,8 +26,9 @@ internal sealed class LedgerExport : IDisposable
         await WriteAsync(
             connection, _folder.Events, _events,
             $"""
-            select e.seq_id, e.xmin {Changed} or coalesce(l.xmin {Changed}, false)
-            from events.mt_events e left join ledger.leaves l using (seq_id) order by e.seq_id
+            select e.seq_id, e.xmin {Changed} or coalesce(l.xmin {Changed}, false) or coalesce(h.xmin {Changed}, false)
+            from events.mt_events e left join ledger.leaves l using (seq_id) left join ledger.row_hashes h using (seq_id)
+            order by e.seq_id
             """,
             $"select {EventRow.Columns} from {EventRow.From} where e.seq_id = any($1)",
             row =>
@@ -35,7 +36,7 @@ internal sealed class LedgerExport : IDisposable
                 var (stored, buffer) = (EventRow.Read(row), new MemoryStream());
                 using (var json = new Utf8JsonWriter(buffer, EventLines.Options))
                 {
-                    EventLines.Write(json, stored);
+                    EventLines.WritePlain(json, stored);
                 }
 
                 buffer.Write("\n"u8);

@@ -151,8 +151,9 @@ public sealed class LedgerStore(LedgerTemplate template) : IAsyncLifetime
     {
         (await AskAsync<long>(
             """
-            select count(*) from events.mt_events e full join ledger.leaves l using (seq_id)
-            where e.seq_id is null or l.seq_id is null or l.leaf <> ledger.leaf(e)
+            select count(*)
+            from events.mt_events e full join ledger.leaves l using (seq_id) left join ledger.row_hashes h using (seq_id)
+            where e.seq_id is null or l.seq_id is null or l.leaf <> ledger.leaf(e, h.recorded_at)
             """)).ShouldBe(0, "events and leaves are not the same");
         (await AskAsync<bool>(
             """

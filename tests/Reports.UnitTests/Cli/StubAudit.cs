@@ -118,10 +118,18 @@ internal sealed class StubAudit : IAsyncDisposable
         var lines = Record.Events
             .Where(e => e.Event.Sequence > after && e.Event.Sequence <= Math.Min(through, end))
             .Where(e => merchant is null || e.Event.Tenant == merchant)
-            .Select(e => SyntheticExport.Line(e.Event, e.Index) + "\n");
+            .Select(e => Shown(SyntheticExport.Line(e.Event, e.Index)) + "\n");
         await (http.Request.Headers.Accept == "application/x-ndjson"
             ? StreamAsync(http, lines)
             : http.Response.WriteAsync($"{{\"results\":[{string.Join(',', lines.Take(1))}]}}"));
+    }
+
+    // What the service reads out of an event stands before its headers.
+    private static string Shown(string line)
+    {
+        var at = line.IndexOf(",\"headers\":", StringComparison.Ordinal);
+        return line.Insert(
+            at, ",\"principal\":\"api_key:\\\"1\",\"outcome\":\"success\",\"resource\":\"report:1\",\"origin\":null");
     }
 
     private async Task StreamAsync(HttpContext http, IEnumerable<string> lines)

@@ -58,6 +58,7 @@ internal sealed class SyntheticExport : IDisposable
         "report.requested.v1",
         Random.Next(5) == 0 ? "platform" : new Guid(Bytes(16)).ToString("D"),
         1_795_000_000_000_000 + (sequence * 1001),
+        1_795_000_000_000_017 + (sequence * 1001),
         Random.Next(2) == 0 ? null : "user \"ü\\\u2028\t😀",
         Random.Next(2) == 0 ? null : Convert.ToHexStringLower(Bytes(16)),
         null,
@@ -156,11 +157,9 @@ internal sealed class SyntheticExport : IDisposable
             .Append(CultureInfo.InvariantCulture, $",\"event_id\":\"{e.EventId}\",\"stream_id\":\"{e.StreamId}\",\"version\":{e.Version}")
             .Append(CultureInfo.InvariantCulture, $",\"type\":{Text(e.Type)},\"tenant\":{Text(e.Tenant)}")
             .Append(CultureInfo.InvariantCulture, $",\"timestamp\":\"{Instant(e.TimestampMicroseconds)}\"")
-            .Append(CultureInfo.InvariantCulture, $",\"recorded_at\":\"{Instant(e.TimestampMicroseconds + 17)}\"")
+            .Append(CultureInfo.InvariantCulture, $",\"recorded_at\":{Recorded(e)}")
             .Append(CultureInfo.InvariantCulture, $",\"user_name\":{Text(e.UserName)}")
             .Append(CultureInfo.InvariantCulture, $",\"correlation_id\":{Text(e.CorrelationId)},\"causation_id\":{Text(e.CausationId)}")
-            .Append(CultureInfo.InvariantCulture, $",\"principal\":{Text(e.UserName)},\"outcome\":\"success\"")
-            .Append(CultureInfo.InvariantCulture, $",\"resource\":\"report/1\",\"origin\":null")
             .Append(CultureInfo.InvariantCulture, $",\"headers\":{e.Headers ?? "null"},\"data\":{e.Data}}}");
         return line.ToString();
     }
@@ -175,6 +174,8 @@ internal sealed class SyntheticExport : IDisposable
     }
 
     private static string Text(object? value) => JsonSerializer.Serialize(value, Json);
+
+    private static string Recorded(StoredEvent e) => e.RecordedMicroseconds is { } at ? $"\"{Instant(at)}\"" : "null";
 
     private static string Instant(long microseconds) => DateTimeOffset.UnixEpoch.AddMicroseconds(microseconds)
         .ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
