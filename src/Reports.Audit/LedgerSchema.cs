@@ -30,19 +30,27 @@ internal static class LedgerSchema
             language sql stable parallel safe
             return case when isfinite(at) then (extract(epoch from at) * 1000000)::bigint::text end;
 
+        -- Not of the kind that is made part of whoever calls it: few events come here.
         create or replace function ledger.hidden(type text, data jsonb) returns jsonb
-            language sql stable parallel safe
-            return case
-                when data ?| array['storage_key_sha256', 'quarantine_key_sha256', 'subject_sha256'] then null
-                else (
-                    select (data - coalesce(array_agg(m.name), '{}')) || coalesce(jsonb_object_agg(
-                        m.name || '_sha256', encode(sha256(convert_to(data ->> m.name, 'UTF8')), 'hex')), '{}')
-                    from unnest(array[
-                        'storage_key', 'quarantine_key',
-                        case when type = 'report.late-result-ignored.v1' and data ->> 'answer' = 'completed'
-                            then 'subject' end]) m (name)
-                    where jsonb_typeof(data -> m.name) = 'string')
-            end;
+        language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+        declare
+            names text[] := array['storage_key', 'quarantine_key'];
+            name text;
+        begin
+            if data ?| array['storage_key_sha256', 'quarantine_key_sha256', 'subject_sha256'] then
+                return null;
+            end if;
+            if type = 'report.late-result-ignored.v1' and data ->> 'answer' = 'completed' then
+                names := names || 'subject'::text;
+            end if;
+            foreach name in array names loop
+                if jsonb_typeof(data -> name) = 'string' then
+                    data := (data - name) || jsonb_build_object(
+                        name || '_sha256', encode(sha256(convert_to(data ->> name, 'UTF8')), 'hex'));
+                end if;
+            end loop;
+            return data;
+        end $$;
 
         create or replace function ledger.shown(type text, data jsonb) returns jsonb
             language sql stable parallel safe
@@ -55,7 +63,7 @@ internal static class LedgerSchema
                 else data
             end;
 
-        create or replace function ledger.leaf(e events.mt_events, recorded_at timestamptz) returns bytea
+        create or replace function ledger.leaf(e events.mt_events, recorded_at timestamptz, shown text) returns bytea
             language sql stable parallel safe
             return sha256(
                 '\x00'::bytea || ledger.field('reports-event-v1') || ledger.field(e.seq_id::text)
@@ -63,7 +71,11 @@ internal static class LedgerSchema
                 || ledger.field(e.type) || ledger.field(e.tenant_id)
                 || ledger.field(ledger.microseconds(e.timestamp)) || ledger.field(ledger.microseconds(recorded_at))
                 || ledger.field(e.user_name) || ledger.field(e.correlation_id) || ledger.field(e.causation_id)
-                || ledger.field(e.headers::text) || ledger.field(ledger.shown(e.type, e.data)::text));
+                || ledger.field(e.headers::text) || ledger.field(shown));
+
+        create or replace function ledger.leaf(e events.mt_events, recorded_at timestamptz) returns bytea
+            language sql stable parallel safe
+            return ledger.leaf(e, recorded_at, ledger.shown(e.type, e.data)::text);
 
         create or replace function ledger.refuse_change() returns trigger
         language plpgsql set search_path = pg_catalog, pg_temp as $$
@@ -120,6 +132,8 @@ internal static class LedgerSchema
         language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
         declare
             at timestamptz := clock_timestamp();
+            -- Taken once, and not within the insert: there it would be planned anew for each event.
+            shown text := ledger.shown(new.type, new.data)::text;
             last bigint := (select case when is_called then last_value else 0 end from events.mt_events_sequence);
         begin
             -- The sealer looks at numbers that were drawn, and above zero.
@@ -127,11 +141,12 @@ internal static class LedgerSchema
                 raise exception 'the number % of the event was not drawn from the sequence', new.seq_id
                     using errcode = 'insufficient_privilege';
             end if;
-            if ledger.shown(new.type, new.data) is null then
+            if shown is null then
                 raise exception 'an event must not have a member that stands for a hidden one'
                     using errcode = 'check_violation';
             end if;
-            insert into ledger.row_hashes (seq_id, leaf, recorded_at) values (new.seq_id, ledger.leaf(new, at), at);
+            insert into ledger.row_hashes (seq_id, leaf, recorded_at)
+                values (new.seq_id, ledger.leaf(new, at, shown), at);
             return null;
         end $$;
         revoke all on function ledger.record_row() from public;
