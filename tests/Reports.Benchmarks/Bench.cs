@@ -35,6 +35,7 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     private readonly Dictionary<int, Store> _merchants = [];
     private readonly Dictionary<(int Merchants, long Reports), Store> _stores = [];
     private BenchDatabase? _schema;
+    private EventHistory? _history;
 
     public Options Options => options;
 
@@ -55,7 +56,7 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
         if (_schema is null)
         {
             var schema = await CreateAsync(null);
-            await using var host = ReportsHost.Build(ReportsHost.Builder(Arguments(schema), isMigrating: true));
+            await using var host = Owner(schema);
             await Schema.ApplyAsync(host.Services, CancellationToken.None);
             _schema = schema;
         }
@@ -93,6 +94,42 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
 
         return store;
     }
+
+    /// <summary>A database with many events; whoever changes it takes a copy.</summary>
+    public async Task<EventHistory> HistoryAsync() =>
+        _history ??= await EventSeeds.CreateAsync(this, Options.Size(2000, 80_000, 200_000));
+
+    public Task<BenchDatabase> CopyAsync(BenchDatabase database) => CreateAsync(database);
+
+    /// <summary>Seals every event of a database by a process that does nothing else.</summary>
+    /// <returns>Events a second, from the first that are sealed to the last, and the process's memory in MiB.</returns>
+    public async Task<(double Rate, double PeakMiB)> SealAsync(BenchDatabase database, long events)
+    {
+        Say($"Sealing {events:#,0} events …");
+        using var sealer = new Child([Program("Reports.Host"), "seal"], Environmental(Settings(database).ToDictionary()));
+        var (first, start) = (0L, sealer.Elapsed);
+        while (true)
+        {
+            var size = await database.ScalarAsync<long>("select coalesce(max(size), 0) from ledger.checkpoints");
+            var now = sealer.Elapsed;
+            if (size >= events)
+            {
+                return ((events - first) / (now - start).TotalSeconds, sealer.PeakMiB);
+            }
+
+            if (sealer.HasEnded)
+            {
+                throw sealer.Failed();
+            }
+
+            (first, start) = first == 0 ? (size, now) : (first, start);
+            await Task.Delay(20);
+        }
+    }
+
+    /// <summary>The service in this process with the rights of the schema's owner.</summary>
+    public WebApplication Owner(BenchDatabase database) =>
+        ReportsHost.Build(ReportsHost.Builder(Arguments(database), isMigrating: true));
 
     /// <summary>The service in this process, without a web server, to register with and to ask.</summary>
     public WebApplication Host(BenchDatabase database, params string[] settings) =>

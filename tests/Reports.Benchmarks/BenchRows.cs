@@ -11,6 +11,10 @@ internal static class BenchRows
             ["download"] = DownloadRow.RunAsync,
             ["small-download"] = SmallDownloadRow.RunAsync,
             ["slow-downloads"] = SlowDownloadsRow.RunAsync,
+            ["ledger"] = LedgerRow.RunAsync,
+            ["export"] = ExportRow.RunAsync,
+            ["rebuild"] = RebuildRow.RunAsync,
+            ["generator"] = GeneratorRow.RunAsync,
             ["start"] = StartRow.RunAsync,
         };
 }
