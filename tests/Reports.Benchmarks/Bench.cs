@@ -44,6 +44,9 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     /// <summary>What this run writes outside its databases, and removes at its end.</summary>
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("reports-bench-").FullName;
 
+    /// <summary>Where the service keeps its files.</summary>
+    public string FilesRoot => Path.Combine(Directory, "files");
+
     /// <summary>The points of the growth, for the plots.</summary>
     public IReadOnlyList<GrowthPoint> Growth { get; set; } = [];
 
@@ -56,8 +59,7 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
         if (_schema is null)
         {
             var schema = await CreateAsync(null);
-            await using var host = Owner(schema);
-            await Schema.ApplyAsync(host.Services, CancellationToken.None);
+            await ApplySchemaAsync(schema);
             _schema = schema;
         }
 
@@ -128,12 +130,18 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     }
 
     /// <summary>The service in this process with the rights of the schema's owner.</summary>
-    public WebApplication Owner(BenchDatabase database) =>
-        ReportsHost.Build(ReportsHost.Builder(Arguments(database), isMigrating: true));
+    public WebApplication Owner(BenchDatabase database, params (string Name, string Value)[] settings) =>
+        ReportsHost.Build(ReportsHost.Builder(
+            [.. Arguments(database), .. settings.Select(s => $"--{s.Name}={s.Value}")], isMigrating: true));
+
+    public async Task ApplySchemaAsync(BenchDatabase database, params (string Name, string Value)[] settings)
+    {
+        await using var owner = Owner(database, settings);
+        await Schema.ApplyAsync(owner.Services, CancellationToken.None);
+    }
 
     /// <summary>The service in this process, without a web server, to register with and to ask.</summary>
-    public WebApplication Host(BenchDatabase database, params string[] settings) =>
-        ReportsHost.Build(ReportsHost.Builder([.. Arguments(database), .. settings]));
+    public WebApplication Host(BenchDatabase database) => ReportsHost.Build(ReportsHost.Builder(Arguments(database)));
 
     /// <summary>The service as a process.</summary>
     public Task<Server> ServiceAsync(BenchDatabase database, params (string Name, string Value)[] settings)
@@ -219,7 +227,7 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     private IEnumerable<KeyValuePair<string, string>> Settings(BenchDatabase database) =>
     [
         .. database.Settings,
-        new("Reports:Storage:Root", Path.Combine(Directory, "files")),
+        new("Reports:Storage:Root", FilesRoot),
         new("Reports:Keys:Current", "1"),
         new("Reports:Keys:Master:1", MasterKey),
         new("Reports:Ledger:Keys:1", LedgerKey),

@@ -11,10 +11,12 @@ internal static class BenchRows
             ["download"] = DownloadRow.RunAsync,
             ["small-download"] = SmallDownloadRow.RunAsync,
             ["slow-downloads"] = SlowDownloadsRow.RunAsync,
+            ["lifecycle"] = LifecycleRow.RunAsync,
             ["ledger"] = LedgerRow.RunAsync,
             ["export"] = ExportRow.RunAsync,
             ["rebuild"] = RebuildRow.RunAsync,
             ["generator"] = GeneratorRow.RunAsync,
             ["start"] = StartRow.RunAsync,
+            ["micro"] = MicroRow.RunAsync,
         };
 }

@@ -84,6 +84,37 @@ internal static class Seeds
         return report;
     }
 
+    /// <summary>The events of a report from its request to its end, without a file.</summary>
+    public static object[] Lifecycle(Guid merchant)
+    {
+        var (report, now) = (Guid.CreateVersion7(), TimeProvider.System.GetUtcNow());
+        var number = Interlocked.Increment(ref _number);
+        var key = $"{merchant:N}/{report:N}/1/report.csv";
+        var sha256 = new string('0', 64);
+        var description = new ReportDescription(
+            number, $"bench-{number}.csv", ReportInterval.Daily, ReportSource.Manual, ReportFormat.Csv, new(),
+            new ReportPeriod(now.AddDays(-1), now, "UTC"), now);
+        return
+        [
+            new ReportRequested(report, merchant, description, Actor.Operator),
+            new GenerationStarted(report, 1, Actor.Service, now),
+            new ReportGenerated(report, 1, key, 27, sha256, 2, [], Actor.Service, now),
+            new ReportFinished(
+                report, merchant, description, key, 27, sha256, new BlockDigests(BlockSize, new byte[32]), 2, now, now,
+                now.AddYears(20), Actor.Service),
+        ];
+    }
+
+    /// <summary>The stream of an event of <see cref="Lifecycle"/>.</summary>
+    public static Guid StreamOf(object happened) => happened switch
+    {
+        ReportRequested requested => requested.ReportId,
+        GenerationStarted started => started.ReportId,
+        ReportGenerated generated => generated.ReportId,
+        ReportFinished finished => finished.ReportId,
+        _ => throw new ArgumentOutOfRangeException(nameof(happened)),
+    };
+
     private static async Task<(string Sha256, byte[] Digests)> WriteAsync(
         ReportFiles files, StorageKey key, long size, bool isSparse)
     {

@@ -38,7 +38,7 @@ internal static class DownloadRow
     private static void Plain(Bench bench, Guid merchant, Guid report, string name)
     {
         var directory = Directory.CreateDirectory(Path.Combine(bench.Directory, "plain"));
-        var stored = Path.Combine(bench.Directory, "files", $"{merchant:N}/{report:N}/1/report.csv");
+        var stored = Path.Combine(bench.FilesRoot, $"{merchant:N}/{report:N}/1/report.csv");
         File.Copy(stored, Path.Combine(directory.FullName, name), overwrite: true);
     }
 }

@@ -81,7 +81,7 @@ internal static class GeneratorRow
     private static Dictionary<string, string> Environment(
         Bench bench, BenchDatabase database, Guid merchant, ReportFormat format) => new()
     {
-        ["BENCH_ROOT"] = Path.Combine(bench.Directory, "files"),
+        ["BENCH_ROOT"] = bench.FilesRoot,
         ["BENCH_DATABASE"] = database.Superuser,
         ["BENCH_MERCHANT"] = merchant.ToString(),
         ["BENCH_FORMAT"] = format.ToString(),
