@@ -52,7 +52,8 @@ public class Micro
         _verification = Verification(key.KeyId);
         _list = List();
         _event = new StoredEvent(
-            1, Merchant, Merchant, 1, "download.attempted.v1", Merchant.ToString(), 1_700_000_000_000_000, "x", "y", "z",
+            1, Merchant, Merchant, 1, "download.attempted.v1", Merchant.ToString(), 1_700_000_000_000_000,
+            1_700_000_000_000_000, "x", "y", "z",
             """{"origin": "0123456789abcdef", "request_id": "0123456789abcdef"}""",
             $$"""{"attempt_id": "{{Merchant}}", "pad": "{{new string('x', 600)}}"}""");
     }
