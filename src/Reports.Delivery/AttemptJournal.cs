@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
 using System.Threading.Channels;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using NpgsqlTypes;
 using Reports.BuildingBlocks;
@@ -67,17 +68,9 @@ internal sealed class AttemptJournal : IAsyncDisposable
     private readonly Channel<Entry> _waiting = Channel.CreateUnbounded<Entry>();
     private readonly Task _committing;
 
-    public AttemptJournal(DeliveryOptions options, TimeProvider clock)
+    public AttemptJournal([FromKeyedServices(ServingDatabase.Key)] NpgsqlDataSource database, TimeProvider clock)
     {
-        // Connections of its own, whose prepared statements are kept: preparing them costs more than they do.
-        _database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(options.Database)
-        {
-            MaxPoolSize = MostCommits,
-            NoResetOnClose = true,
-            MaxAutoPrepare = 8,
-            AutoPrepareMinUsages = 2,
-        });
-        _clock = clock;
+        (_database, _clock) = (database, clock);
         _committing = Task.WhenAll(Enumerable.Range(0, MostCommits).Select(_ => Task.Run(CommitAllAsync)));
     }
 
@@ -95,7 +88,6 @@ internal sealed class AttemptJournal : IAsyncDisposable
     {
         _waiting.Writer.TryComplete();
         await _committing;
-        await _database.DisposeAsync();
     }
 
     private Task<bool> AppendAsync(Entry entry) =>

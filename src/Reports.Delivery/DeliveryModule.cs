@@ -36,7 +36,7 @@ public sealed record DeliveryOptions(
     /// </summary>
     public bool IsNotFoundOnly { get; init; }
 
-    /// <summary>The database, for the connections that record downloads.</summary>
+    /// <summary>The database, for the connections that serve lists and downloads.</summary>
     public string Database { get; init; } = "";
 
     /// <summary>How many bytes a second a client must take of a download at the least.</summary>
@@ -73,6 +73,7 @@ public sealed class DeliveryModule : ICarterModule
     public static IServiceCollection AddDelivery(IServiceCollection services, DeliveryOptions options)
     {
         services.AddSingleton(options);
+        services.AddKeyedSingleton(ServingDatabase.Key, (_, _) => ServingDatabase.Create(options.Database));
         services.AddSingleton<FinishedReports>();
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<PageMarks>();

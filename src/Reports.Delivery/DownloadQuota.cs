@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using NpgsqlTypes;
 using Reports.BuildingBlocks;
@@ -37,7 +38,8 @@ internal sealed record QuotaAnswer(bool IsAllowed, bool IsCounted, RateLimit Lef
 /// How many downloads a principal may have in any hour, counted in the database and therefore exactly, on however many
 /// nodes (<c>docs/adr/0010-quotas.md</c>). The window slides: a download counts from its decision until an hour later.
 /// </summary>
-internal sealed class DownloadQuota(NpgsqlDataSource database, DeliveryOptions options)
+internal sealed class DownloadQuota(
+    [FromKeyedServices(ServingDatabase.Key)] NpgsqlDataSource database, DeliveryOptions options)
 {
     public const string Policy = "downloads";
 

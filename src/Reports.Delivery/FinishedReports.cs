@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -51,7 +52,7 @@ internal sealed record StoredReport(
     bool IsHeld = false);
 
 /// <summary>Reads the finished reports. Every statement names the merchant.</summary>
-internal sealed class FinishedReports(NpgsqlDataSource database)
+internal sealed class FinishedReports([FromKeyedServices(ServingDatabase.Key)] NpgsqlDataSource database)
 {
     private const string Row =
         """

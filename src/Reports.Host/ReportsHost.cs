@@ -46,7 +46,7 @@ internal static class ReportsHost
             new Delivery.DeliveryOptions(
                 settings.TokenLifetime, settings.NodeLease, settings.RequestsPerDay, settings.DownloadsPerHour)
             {
-                Database = EventStore.Connection(settings.Database, "reports-downloads"),
+                Database = EventStore.Connection(settings.Database, "reports-serving"),
                 IsNotFoundOnly = settings.IsNotFoundOnly,
                 SlowestBytesPerSecond = connections.MinimumDataRate,
                 SlowGrace = connections.GracePeriod,
