@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Verifies an exported audit, or a receipt, with Python's standard library alone.
 
-    verify_ledger.py [--key FILE]... [--held FILE]... PATH
+    verify_ledger.py [--key FILE]... [--held FILE]... [--merchant ID] [--accept-restore SEQUENCE]... PATH
 
 PATH is the folder of an export or the file of a receipt. --key is a public key (PEM) that you trust; without one an
 export's own keys are trusted. --held is a checkpoint that somebody kept: a note, or lines of the header
-Audit-Checkpoint. The last line is the verdict; the exit codes are those of `audit verify`.
+Audit-Checkpoint. --merchant says whose events an export has that was made of one merchant's; --accept-restore accepts
+the restored backup that is declared at a sequence. The last line is the verdict; the exit codes are those of
+`audit verify`.
 
 It follows docs/ledger.md and shares nothing with the program that it is to check. It keeps everything in memory and
 verifies some fifty signatures a second: it is for reading, and for exports of moderate size.
@@ -27,7 +29,9 @@ EVENT = re.compile(
 LEAF = re.compile(rb'\{"index":' + NUMBER + rb',"sequence":' + NUMBER + rb',"leaf":"([0-9a-f]{64})"\}')
 CHECKPOINT = re.compile(rb'\{"size":' + NUMBER + rb',"note":' + STRING + rb"\}")
 NOTE = re.compile(r"([^\s+]+)\n(0|[1-9][0-9]*)\n([A-Za-z0-9+/]{43}=)\nsequence (0|[1-9][0-9]*)\ntime (\S+)\n"
-                  r"((?:key [0-9a-f]{64}\n){1,16})\n((?:— [^\s+]+ [A-Za-z0-9+/=]+\n){1,16})")
+                  r"((?:key [0-9a-f]{64}\n){1,16})\n(?P<by>(?:— [^\s+]+ [A-Za-z0-9+/=]+\n){1,16})")
+RESTORE = re.compile(r"([^\s+]+)\nlost (0|[1-9][0-9]*) ([A-Za-z0-9+/]{43}=)\nresumed (0|[1-9][0-9]*) ([A-Za-z0-9+/]{43}=)\n"
+                     r"\n(?P<by>(?:— [^\s+]+ [A-Za-z0-9+/=]+\n){1,16})")
 
 
 class Unusable(Exception):
@@ -129,29 +133,54 @@ def read_key(path):
 
 # --- checkpoints: C2SP tlog-checkpoint and signed-note -------------------------------------------------------------
 
-class Note:
-    def __init__(self, text):
-        match = NOTE.fullmatch(text)
-        if not match:
-            raise ValueError("no checkpoint")
-        self.text = text[:match.start(7) - 1]
-        self.origin, self.size, self.sequence = match[1], int(match[2]), int(match[4])
-        self.root, self.keys = base64.b64decode(match[3]), re.findall("key (.*)\n", match[6])
-        seconds(match[5].encode())
-        self.signatures = []
-        for name, coded in re.findall("— (.*) (.*)\n", match[7]):
-            blob = base64.b64decode(coded, validate=True)
-            if base64.b64encode(blob).decode() != coded or len(blob) < 5 or (name, blob[:4]) in [s[:2] for s in self.signatures]:
+class Signed:
+    def __init__(self, pattern, text):
+        self.match = pattern.fullmatch(text)
+        if not self.match:
+            raise ValueError("no note of that kind")
+        self.text, self.signatures = text[:self.match.start("by") - 1], []
+        for name, coded in re.findall("— (.*) (.*)\n", self.match["by"]):
+            blob = canonical(coded)
+            if len(blob) < 5 or (name, blob[:4]) in [s[:2] for s in self.signatures]:
                 raise ValueError("no signature")
             self.signatures.append((name, blob[:4], blob[4:]))
-        if self.keys != sorted(set(self.keys)) or base64.b64encode(self.root).decode() != match[3]:
-            raise ValueError("no checkpoint")
+        self.name = self.match[1]
 
     def is_by(self, keys):
         """Signed by one of the keys, and by none of them falsely."""
         signed = [is_signed(point, self.text.encode(), signature) for name, short, signature in self.signatures
-                  for key, point in keys.items() if name == self.origin and bytes.fromhex(key[:8]) == short]
+                  for key, point in keys.items() if name == self.name and bytes.fromhex(key[:8]) == short]
         return bool(signed) and all(signed)
+
+
+class Note(Signed):
+    def __init__(self, text):
+        super().__init__(NOTE, text)
+        self.origin, self.size, self.sequence = self.name, int(self.match[2]), int(self.match[4])
+        self.root, self.keys = canonical(self.match[3]), re.findall("key (.*)\n", self.match[6])
+        seconds(self.match[5].encode())
+        if self.keys != sorted(set(self.keys)):
+            raise ValueError("no checkpoint")
+
+
+class Restore(Signed):
+    """An operator's signed word that a backup was restored; None of that when it is anything else."""
+
+    def __init__(self, text):
+        super().__init__(RESTORE, text)
+        self.lost, self.resumed = ((int(self.match[at]), canonical(self.match[at + 1])) for at in (2, 4))
+        if self.resumed[0] >= self.lost[0]:
+            raise ValueError("nothing lost")
+
+    def covers(self, n):
+        return n.size > self.resumed[0] and (n.size < self.lost[0] or (n.size, n.root) == self.lost)
+
+
+def canonical(coded):
+    blob = base64.b64decode(coded, validate=True)
+    if base64.b64encode(blob).decode() != coded:
+        raise ValueError("not base64 as it is written here")
+    return blob
 
 
 def note(text):
@@ -219,14 +248,30 @@ def matches(pattern, path):
         yield match.groups() if match else unusable(f"{path}, line {number}")
 
 
+def restore(data, index, origin, trusted, tree):
+    """The declaration in an event, if it is signed and goes on from the tree that is there."""
+    try:
+        said = Restore(json.loads(data)["declaration"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    size, peaks = said.resumed[0], []
+    if said.name != origin + "/restored" or not said.is_by(trusted) or size > min(index, len(tree)):
+        return None
+    for leaf in tree[:size]:
+        grow(peaks, leaf)
+    return said if root_of_peaks(peaks) == said.resumed[1] else None
+
+
 def unusable(where):
     raise Unusable(f"{where} is not what it should be")
 
 
-def verify_export(folder, pinned, held, found):
+def verify_export(folder, pinned, held, merchant, accepted, found):
     about = json.load(open(os.path.join(folder, "export.json"), encoding="utf-8"))
     if about.get("format") != "reports-audit-export-v1" or about.get("complete") is not True:
         raise Unusable("that is no finished export")
+    if about["scope"] != (merchant or "all"):
+        raise Unusable(f"the export says that it has the events of {about['scope']}; say so by --merchant, if you asked for that")
     known = dict(read_key(path) for path in glob.glob(os.path.join(folder, "keys", "*.pem")))
     trusted = dict(pinned or known) or unusable("keys")
     own = [(int(size), note(json.loads(text))) for size, text in matches(CHECKPOINT, os.path.join(folder, "checkpoints.ndjson"))]
@@ -262,15 +307,15 @@ def verify_export(folder, pinned, held, found):
             events[order[-1]] = None
 
     is_whole = about["scope"] == "all"
-    peaks, count, high, broken, forked, newest, unsealed = [], 0, 0, False, False, None, []
-    altered, restores, held_findings, leaves = {}, [], [], {}
+    peaks, count, high, broken, forked, newest, own_newest, unsealed = [], 0, 0, False, False, None, None, []
+    altered, restores, held_findings, leaves, tree = {}, [], [], {}, []
 
     def compare():
-        nonlocal forked, newest, unsealed
+        nonlocal forked, newest, own_newest, unsealed
         while marks and marks[0][0] == count and not broken:
             _, is_own, n = marks.pop(0)
             if n.root == root_of_peaks(peaks):
-                newest, unsealed, forked = n, [], forked and not is_own
+                newest, unsealed, forked, own_newest = n, [], forked and not is_own, n if is_own else own_newest
             elif not is_own:
                 held_findings.append(("FORK", n))
             elif not forked:
@@ -284,6 +329,7 @@ def verify_export(folder, pinned, held, found):
             broken = True
             found("FORK", sequence, f"leaf {index} stands where leaf {count} belongs")
         grow(peaks, leaf)
+        tree.append(leaf)
         count += 1
         unsealed.append(sequence)
         compare()
@@ -301,16 +347,23 @@ def verify_export(folder, pinned, held, found):
         elif events[sequence].index not in (None, index):
             found("MODIFIED", sequence, f"it is leaf {index}")
         elif events[sequence].type == b"audit.restored-from-backup.v1":
-            restores.append(json.loads(events[sequence].data))
+            restores.append((sequence, index, events[sequence].data))
 
     beyond = [] if broken else [(is_own, n) for _, is_own, n in marks]
     for n in [n for is_own, n in beyond if is_own][-1:]:
         found("TRUNCATED", n.sequence, f"a checkpoint covers {n.size} leaves, of which {count} are there")
+    if count < about["size"] and not broken and not any(is_own for is_own, _ in beyond):
+        found("TRUNCATED", None, f"export.json says that there are {about['size']} leaves, and {count} are there")
+    if count > about["size"] or own_newest and own_newest.size == about["size"] and own_newest.sequence != about["sequence"]:
+        raise Unusable("export.json describes another export")
     held_findings += [("TRUNCATED", n) for is_own, n in beyond if not is_own]
+    restores = [(sequence, restore(data, index, about["origin"], trusted, [] if broken else tree)) for sequence, index, data in restores]
+    restores = [(s, r) for s, r in restores if r and any((n.size, n.root) == r.lost for _, n in held_findings)]
     for verdict, n in held_findings:
-        if not any(r["resumed_size"] < n.size < r["lost_size"] or n.size == r["lost_size"] and n.root.hex() == r["lost_root"]
-                   for r in restores):
-            found(verdict, n.sequence, f"a checkpoint of {n.size} leaves that was kept elsewhere")
+        about_it = [s for s, r in restores if r.covers(n)]
+        if not accepted.intersection(about_it):
+            hint = f"; declared at {about_it[0]}: --accept-restore {about_it[0]} if you were told of it" if about_it else ""
+            found(verdict, n.sequence, f"a checkpoint of {n.size} leaves that was kept elsewhere{hint}")
 
     for sequence in altered:
         owner = [s for s, leaf in altered.items() if s != sequence
@@ -335,15 +388,21 @@ def raw_events(text):
         yield text[match.end():decoder.raw_decode(text, match.end())[1]].encode()
 
 
+def hash_of(text):
+    blob = base64.b64decode(text, validate=True)
+    return blob if len(blob) == 32 else unusable("a hash")
+
+
 def verify_receipt(path, keys, found):
     text = open(path, encoding="utf-8", newline="").read()
     receipt = json.loads(text)
     parts, raw = receipt.get("events", [receipt]), list(raw_events(text))
     if not parts or len(parts) != len(raw) or not keys:
         unusable("the receipt, or no --key was given and so it")
-    for part, line in zip(parts, raw):
+    attempt, last = receipt["attempt"] if "events" in receipt else None, None
+    for place, (part, line) in enumerate(zip(parts, raw), 1):
         head, sequence = note(part["checkpoint"]), part["sequence"]
-        leaf, proof = base64.b64decode(part["leaf"]), [base64.b64decode(h) for h in part["proof"]]
+        leaf, proof = hash_of(part["leaf"]), [hash_of(h) for h in part["proof"]]
         if not head or not head.is_by(keys):
             found("BAD_SIGNATURE", sequence, "its checkpoint")
         try:
@@ -352,15 +411,20 @@ def verify_receipt(path, keys, found):
             event = None
         if (not event or event.leaf() != leaf or int(event.sequence) != sequence
                 or event.index not in (None, part["leaf_index"])
-                or "attempt" in receipt and event.stream.decode() != receipt["attempt"]):
+                or attempt is not None and event.stream.decode() != attempt):
             found("MODIFIED", sequence, "its event is not that of the leaf")
+        last = event and event.type
+        if attempt is not None and (not event or int(event.before[2]) != place):
+            found("MISSING", sequence, f"it stands where event {place} of the attempt belongs")
         if head and (head.size != part["tree_size"]
                      or root_of_proof(leaf, part["leaf_index"], head.size, proof) != head.root):
             found("FORK", sequence, "its proof does not lead to the signed root")
+    if attempt is not None and last not in (b"download.completed.v1", b"download.failed.v1"):
+        print("The end of the attempt is not in the receipt: it had not ended, or the end was left out.")
 
 
 def main(arguments):
-    keys, held, paths = {}, [], []
+    keys, held, paths, merchant, accepted = {}, [], [], None, set()
     counts = dict.fromkeys(WEIGHT, 0)
 
     def found(verdict, sequence, text):
@@ -374,12 +438,16 @@ def main(arguments):
                 keys.update([read_key(next(arguments))])
             elif argument == "--held":
                 held += read_held(next(arguments))
+            elif argument == "--merchant":
+                merchant = next(arguments)
+            elif argument == "--accept-restore":
+                accepted.add(int(next(arguments)))
             else:
                 paths.append(argument)
         if len(paths) != 1 or None in held:
             raise Unusable(__doc__ if len(paths) != 1 else "what is held is no checkpoint")
         if os.path.isdir(paths[0]):
-            verify_export(paths[0], keys, held, found)
+            verify_export(paths[0], keys, held, merchant, accepted, found)
         else:
             verify_receipt(paths[0], keys, found)
     except (Unusable, OSError, ValueError, KeyError, TypeError, StopIteration) as e:

@@ -27,30 +27,37 @@ public static class DeclareRestored
     }
 
     internal sealed class Handler(
-        IDocumentSession session, AuditorDatabase database, CurrentCheckpoint ledger, LedgerMemory memory,
+        IDocumentSession session, AuditorDatabase database, LedgerOptions options, LedgerKeys keys, LedgerMemory memory,
         TimeProvider clock, CurrentCaller current) : IRequestHandler<Command, RestoredFromBackup>
     {
         public async Task<RestoredFromBackup> Handle(Command request, CancellationToken cancellationToken)
         {
+            if (keys.Signers.Count == 0)
+            {
+                throw Refused("No key of the ledger is configured here, and a declaration is signed by it.");
+            }
+
             await using var connection = await database.Source.OpenConnectionAsync(cancellationToken);
-            var view = await ledger.ReadAsync(cancellationToken);
-            var lost = await LostAsync(connection, view, cancellationToken);
+            var (head, lost) = await LostAsync(connection, cancellationToken);
+            var said = new RestoreDeclaration(options.Origin, lost.Size, lost.Root, head.Size, head.Root);
             var now = clock.GetUtcNow();
             var restored = new RestoredFromBackup(
-                Guid.CreateVersion7(now), lost.Size, Convert.ToHexStringLower(lost.Root), view.Size, request.Reason,
-                current.Required.Actor, now);
+                Guid.CreateVersion7(now), lost.Size, Convert.ToHexStringLower(lost.Root), head.Size, request.Reason,
+                current.Required.Actor, now, said.Sign(keys.Signers));
             session.Events.StartStream<AuditStream>(restored.RestoreId, restored);
             await session.SaveChangesAsync(cancellationToken);
             return restored;
         }
 
-        private async Task<Checkpoint> LostAsync(
-            NpgsqlConnection connection, LedgerView view, CancellationToken cancellation)
+        private async Task<(LedgerHead Head, Checkpoint Lost)> LostAsync(
+            NpgsqlConnection connection, CancellationToken cancellation)
         {
             try
             {
-                return await memory.LostAsync(connection, view, cancellation) ?? throw Refused(
-                    "The ledger has everything that the anchors know of, or its loss is declared already.");
+                // What is signed must be the tree's.
+                var head = await LedgerHead.LoadAsync(connection, options.Origin, keys.Believed, cancellation);
+                return (head, await memory.LostAsync(connection, head.Size, cancellation) ?? throw Refused(
+                    "The ledger has everything that the anchors know of, or its loss is declared already."));
             }
             catch (LedgerFaultException e)
             {

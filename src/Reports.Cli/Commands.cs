@@ -78,19 +78,32 @@ internal static class Commands
                 "A checkpoint that somebody kept: a note, or lines of the header Audit-Checkpoint; again for more",
             HelpName = "FILE",
         };
+        var merchant = new Option<Guid?>("--merchant")
+        {
+            Description = "Whose events the export has, when it was made of one merchant's only",
+            HelpName = "ID",
+        };
+        var restores = new Option<long[]>("--accept-restore")
+        {
+            Description =
+                "Accept the restored backup that is declared at this sequence: you were told of it; again for more",
+            HelpName = "SEQUENCE",
+        };
         var codes = string.Join(", ", Verdicts.ByWeight.Order().Select(v => $"{(int)v} {v.Name()}"));
         var command = new Command(
             "verify",
             "Verify an export without the service. Each finding is one line; the last line is the verdict. Exit codes: "
             + $"0 OK, {codes}, {Unusable} when the input is unusable.")
         {
-            folder, Keys, anchors, checkpoints,
+            folder, Keys, anchors, checkpoints, merchant, restores,
         };
         command.SetAction((parsed, cancellation) => VerifyCommand.Run(
             parsed.GetRequiredValue(folder),
             parsed.GetValue(Keys) ?? [],
             parsed.GetValue(anchors),
             parsed.GetValue(checkpoints) ?? [],
+            parsed.GetValue(merchant),
+            parsed.GetValue(restores) ?? [],
             cancellation));
         return command;
     }

@@ -23,7 +23,9 @@ internal static class ExportCommand
             var description = await screen.RunAsync(AuditExport.Parts, () => export.RunAsync(merchant, cancellation));
             screen.Line(
                 Text($"{path} has the record up to the sequence {description.Sequence}, {description.Size:N0} leaves. ")
-                + $"`audit verify {path}` verifies it.");
+                + (description.Scope == ExportDescription.All
+                    ? $"`audit verify {path}` verifies it."
+                    : $"`audit verify {path} --merchant {description.Scope}` verifies it."));
             return 0;
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

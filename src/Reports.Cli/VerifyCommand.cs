@@ -9,13 +9,22 @@ internal static class VerifyCommand
     private const string Part = "Verifying";
 
     public static async Task<int> Run(
-        string folder, string[] keys, string? anchors, string[] checkpoints, CancellationToken cancellation)
+        string folder,
+        string[] keys,
+        string? anchors,
+        string[] checkpoints,
+        Guid? merchant,
+        long[] restores,
+        CancellationToken cancellation)
     {
         var screen = new Screen();
         try
         {
             var options = new VerificationOptions(
-                [.. keys.Select(TrustedKeys.ReadFile)], new HeldCheckpoints(checkpoints, anchors));
+                [.. keys.Select(TrustedKeys.ReadFile)],
+                new HeldCheckpoints(checkpoints, anchors),
+                merchant?.ToString("D"),
+                restores);
             var verification = await screen.RunAsync([Part], () => Task.Run(
                 () => ExportVerifier.Verify(
                     new ExportFolder(folder),

@@ -223,15 +223,12 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
         {
             Keys = [.. signers!.Select(s => s.Key.Id).Order(StringComparer.Ordinal)],
         };
-        var text = named.Text();
-        return new SignedCheckpoint(
-            named, [.. signers!.Select(s => new NoteSignature(named.Origin, s.Key.ShortId, s.Sign(text)))]);
+        return new SignedCheckpoint(named, SignedNote.Sign(named.Text(), named.Origin, signers!));
     }
 
     /// <summary>The whole note.</summary>
     /// <returns>Its text.</returns>
-    public string Note() =>
-        Checkpoint.Text() + "\n" + string.Concat(Signatures.Select(s => s.Line()));
+    public string Note() => SignedNote.Write(Checkpoint.Text(), Signatures);
 
     /// <summary>Reads a note that <see cref="Note"/> gave; it may have further signatures, by witnesses.</summary>
     /// <param name="note">Its text.</param>
@@ -239,18 +236,9 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
     public static SignedCheckpoint? Parse(string note)
     {
         ArgumentNullException.ThrowIfNull(note);
-        var end = note.LastIndexOf("\n\n", StringComparison.Ordinal);
-        if (end < 0 || end + 2 == note.Length || !note.EndsWith('\n')
-            || Checkpoint.Parse(note[..(end + 1)]) is not { } checkpoint)
-        {
-            return null;
-        }
-
-        // Split, but no further than needed to see that there are too many.
-        var signatures = note[(end + 2)..^1].Split('\n', MostSignatures + 1).Select(NoteSignature.Parse).ToList();
-        var isNote = signatures.Count is > 0 and <= MostSignatures && !signatures.Contains(null)
-            && signatures.DistinctBy(s => (s!.Name, Convert.ToHexString(s.KeyId))).Count() == signatures.Count;
-        return isNote ? new SignedCheckpoint(checkpoint, signatures!) : null;
+        return SignedNote.Read(note) is var (text, signatures) && Checkpoint.Parse(text) is { } checkpoint
+            ? new SignedCheckpoint(checkpoint, signatures)
+            : null;
     }
 
     /// <summary>Whether one of some keys signed it, and none of those that are said to have signed did not.</summary>
@@ -259,11 +247,45 @@ public sealed record SignedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<NoteS
     public bool IsSignedBy(IEnumerable<CheckpointKey> keys)
     {
         ArgumentNullException.ThrowIfNull(keys);
-        var (text, isSigned) = (Checkpoint.Text(), false);
+        return SignedNote.IsSignedBy(Checkpoint.Text(), Checkpoint.Origin, Signatures, keys);
+    }
+}
+
+/// <summary>A C2SP signed-note, whatever its text: the text, an empty line, and a line for each signature.</summary>
+internal static class SignedNote
+{
+    public static IReadOnlyList<NoteSignature> Sign(string text, string name, IEnumerable<CheckpointSigner> signers) =>
+        [.. signers.Select(s => new NoteSignature(name, s.Key.ShortId, s.Sign(text)))];
+
+    public static string Write(string text, IEnumerable<NoteSignature> signatures) =>
+        text + "\n" + string.Concat(signatures.Select(s => s.Line()));
+
+    /// <summary>The text and the signatures; null when it is no note, or has two signatures by one key.</summary>
+    public static (string Text, IReadOnlyList<NoteSignature> Signatures)? Read(string note)
+    {
+        var end = note.LastIndexOf("\n\n", StringComparison.Ordinal);
+        if (end < 0 || end + 2 == note.Length || !note.EndsWith('\n'))
+        {
+            return null;
+        }
+
+        // Split, but no further than needed to see that there are too many.
+        var most = SignedCheckpoint.MostSignatures;
+        var signatures = note[(end + 2)..^1].Split('\n', most + 1).Select(NoteSignature.Parse).ToList();
+        var isNote = signatures.Count <= most && !signatures.Contains(null)
+            && signatures.DistinctBy(s => (s!.Name, Convert.ToHexString(s.KeyId))).Count() == signatures.Count;
+        return isNote ? (note[..(end + 1)], signatures!) : null;
+    }
+
+    /// <summary>Whether one of the keys signed it under that name, and none of them falsely.</summary>
+    public static bool IsSignedBy(
+        string text, string name, IEnumerable<NoteSignature> signatures, IEnumerable<CheckpointKey> keys)
+    {
+        var isSigned = false;
         foreach (var key in keys)
         {
-            foreach (var signature in Signatures.Where(
-                s => s.Name == Checkpoint.Origin && s.KeyId.AsSpan().SequenceEqual(key.ShortId)))
+            foreach (var signature in signatures.Where(
+                s => s.Name == name && s.KeyId.AsSpan().SequenceEqual(key.ShortId)))
             {
                 if (!key.Verify(text, signature.Signature))
                 {

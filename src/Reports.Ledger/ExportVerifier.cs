@@ -3,7 +3,13 @@ namespace Reports.Ledger;
 /// <summary>What an export is verified against.</summary>
 /// <param name="Pinned">Keys trusted by other means than the export; without any, the export's own are.</param>
 /// <param name="Held">What others kept.</param>
-public sealed record VerificationOptions(IReadOnlyList<CheckpointKey> Pinned, HeldCheckpoints Held);
+/// <param name="Merchant">Whose events the export is known to have; none for those of all.</param>
+/// <param name="Restores">The sequences of declared restored backups that are accepted.</param>
+public sealed record VerificationOptions(
+    IReadOnlyList<CheckpointKey> Pinned,
+    HeldCheckpoints Held,
+    string? Merchant = null,
+    IReadOnlyCollection<long>? Restores = null);
 
 /// <summary>How far a verification has come.</summary>
 /// <param name="Done">Bytes that were read.</param>
@@ -33,7 +39,7 @@ public sealed class ExportVerifier : IDisposable
     private readonly Queue<long> _orphans = new();
     private readonly Dictionary<long, byte[]> _orphanLeaves = [];
     private readonly MisplacedEvents _altered;
-    private readonly RestoreDeclarations _restores = new();
+    private readonly RestoreDeclarations _restores;
     private readonly TreeEdge _tree = new();
     private readonly TreeMarks _marks;
 
@@ -53,6 +59,7 @@ public sealed class ExportVerifier : IDisposable
     {
         (_folder, _options, _description, _report, _progress) = (folder, options, description, report, progress);
         _altered = new MisplacedEvents(folder.Events, Report);
+        _restores = new RestoreDeclarations(description.Origin, keys, options.Restores ?? []);
         _marks = new TreeMarks(folder, options.Held, keys, description.Origin, Report);
     }
 
@@ -83,6 +90,16 @@ public sealed class ExportVerifier : IDisposable
         {
             throw new UnusableExportException(
                 $"The export in {folder.Path} was not finished; a second `audit export` into the folder completes it.");
+        }
+
+        // The description is signed by nobody: what it says must not switch off what is looked for.
+        if (description.Scope != (options.Merchant ?? ExportDescription.All))
+        {
+            throw new UnusableExportException(description.Scope == ExportDescription.All
+                ? $"The export in {folder.Path} has the events of all, not of {options.Merchant}: leave out --merchant."
+                : $"The export in {folder.Path} says that it has the events of the merchant {description.Scope} only, in "
+                    + "which nothing can be found to be missing. If that is what you asked for, give "
+                    + $"--merchant {description.Scope}; if you asked for all, it was altered.");
         }
 
         var keys = Trust(folder, options);
@@ -131,9 +148,11 @@ public sealed class ExportVerifier : IDisposable
             ReadLeaves(events, leaves, cancellation);
         }
 
-        _marks.Finish(_tree.Count, _isTreeBroken, _restores);
+        _restores.Resolve(_folder.Leaves, _isTreeBroken ? -1 : _tree.Count);
+        _marks.Finish(_tree.Count, _description.Size, _isTreeBroken, _restores);
         _altered.Resolve(cancellation);
         FinishUnsealed();
+        CheckDescription();
         Explain(keys);
         return new Verification(
             _counts, _events, _tree.Count, _leavesWithoutEvent, _marks.Good, _marks.HeldGood, _marks.Newest, _notes);
@@ -230,7 +249,7 @@ public sealed class ExportVerifier : IDisposable
         }
         else if (read.Restore is { } data)
         {
-            _restores.Add(read.Sequence, data);
+            _restores.Add(read.Sequence, index, data);
         }
     }
 
@@ -309,6 +328,20 @@ public sealed class ExportVerifier : IDisposable
                 Verdict.Unsealed,
                 _unsealed.First,
                 $"{_unsealed.Count} events up to {_unsealed.Last} are in no good checkpoint yet"));
+        }
+    }
+
+    private void CheckDescription()
+    {
+        var isOther = _tree.Count > _description.Size
+            || (_marks.NewestOwn is { } newest && newest.Size == _description.Size
+                && newest.Sequence != _description.Sequence);
+        if (isOther)
+        {
+            throw new UnusableExportException(
+                $"{Path.GetFileName(_folder.Description)} describes another export: of {_description.Size} leaves, up to "
+                + $"the sequence {_description.Sequence}, where there are {_tree.Count}, up to "
+                + $"{_marks.NewestOwn?.Sequence}.");
         }
     }
 

@@ -22,7 +22,7 @@ public sealed class HeldCheckpoints
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
 
     private readonly List<HeldCheckpoint> _notes = [];
-    private readonly List<long> _anchors = [];
+    private readonly List<(long Size, string? File)> _anchors = [];
     private readonly string? _directory;
 
     /// <summary>Takes what others kept.</summary>
@@ -38,7 +38,7 @@ public sealed class HeldCheckpoints
         _notes.AddRange(files.SelectMany(ReadFile).OrderBy(n => n.Size));
         if (anchors is not null)
         {
-            _anchors.AddRange(AnchorSizes(anchors));
+            _anchors.AddRange(Anchors(anchors));
             _anchors.Sort();
         }
     }
@@ -89,14 +89,14 @@ public sealed class HeldCheckpoints
     internal IEnumerable<HeldCheckpoint> BySize()
     {
         var next = 0;
-        foreach (var size in _anchors)
+        foreach (var (size, file) in _anchors)
         {
             for (; next < _notes.Count && _notes[next].Size <= size; next++)
             {
                 yield return _notes[next];
             }
 
-            yield return ReadAnchor(size);
+            yield return ReadAnchor(size, file ?? AnchorName(size));
         }
 
         for (; next < _notes.Count; next++)
@@ -116,7 +116,8 @@ public sealed class HeldCheckpoints
                 $"{path} is neither a checkpoint nor a value of the header Audit-Checkpoint.");
     }
 
-    private static IEnumerable<long> AnchorSizes(string directory)
+    // The name is kept of those only whose name does not follow from their size.
+    private static IEnumerable<(long Size, string? File)> Anchors(string directory)
     {
         if (!Directory.Exists(directory))
         {
@@ -130,7 +131,12 @@ public sealed class HeldCheckpoints
             if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var size)
                 && name == AnchorName(size))
             {
-                yield return size;
+                yield return (size, null);
+            }
+            else
+            {
+                // A second one of a size has its root in its name; others somebody has named.
+                yield return (Note(file)?.Checkpoint.Size ?? 0, name);
             }
         }
     }
@@ -147,18 +153,22 @@ public sealed class HeldCheckpoints
         }
     }
 
-    private HeldCheckpoint ReadAnchor(long size)
+    private static SignedCheckpoint? Note(string path)
     {
-        var path = Path.Combine(_directory!, AnchorName(size));
-        SignedCheckpoint? note = null;
         try
         {
-            note = SignedCheckpoint.Parse(ReadText(path));
+            return SignedCheckpoint.Parse(ReadText(path));
         }
         catch (UnusableExportException)
         {
+            return null;
         }
+    }
 
+    private HeldCheckpoint ReadAnchor(long size, string file)
+    {
+        var path = Path.Combine(_directory!, file);
+        var note = Note(path);
         return new HeldCheckpoint(path, size, note?.Checkpoint.Size == size ? note : null);
     }
 }

@@ -310,9 +310,9 @@ public static class MerkleProof
 
         if (first == 0 || first == second)
         {
-            return proof.Count == 0 && (first == second
-                ? firstRoot.AsSpan().SequenceEqual(secondRoot)
-                : firstRoot.AsSpan().SequenceEqual(MerkleHash.Empty));
+            // There is but one tree without leaves.
+            return proof.Count == 0 && (first > 0 || firstRoot.AsSpan().SequenceEqual(MerkleHash.Empty))
+                && (first < second || firstRoot.AsSpan().SequenceEqual(secondRoot));
         }
 
         var isPower = long.IsPow2(first);

@@ -49,10 +49,11 @@ public static class Receipt
         }
 
         var proved = new List<string>();
-        foreach (var receipt in receipts)
+        var contents = receipts.Select(r => new Content(r)).ToList();
+        for (var i = 0; i < contents.Count; i++)
         {
-            var content = new Content(receipt);
-            var findings = content.Findings(attempt, keys).ToList();
+            var content = contents[i];
+            var findings = content.Findings(attempt, attempt is null ? null : i + 1, keys).ToList();
             findings.ForEach(report);
             if (findings.Count == 0)
             {
@@ -60,11 +61,19 @@ public static class Receipt
             }
         }
 
+        // There is nothing that tells how many events a stream has. An attempt's last is known.
+        if (attempt is not null && !contents[^1].IsEnd)
+        {
+            proved.Add("The end of the attempt is not in the receipt: it had not ended, or the end was left out.");
+        }
+
         return proved;
     }
 
     private sealed class Content
     {
+        private static readonly string[] Ends = ["download.completed.v1", "download.failed.v1"];
+
         private readonly long _sequence;
         private readonly long _index;
         private readonly long _size;
@@ -84,7 +93,9 @@ public static class Receipt
             _note = SignedCheckpoint.Parse(receipt.GetProperty("checkpoint").GetString() ?? "");
         }
 
-        public IEnumerable<Finding> Findings(string? attempt, IReadOnlyList<CheckpointKey> keys)
+        public bool IsEnd => EventLine.TryRead(_event, out var read, out _) && Ends.Contains(EventLine.Text(read.Type));
+
+        public IEnumerable<Finding> Findings(string? attempt, int? version, IReadOnlyList<CheckpointKey> keys)
         {
             if (_note is null || !_note.IsSignedBy(keys))
             {
@@ -97,6 +108,12 @@ public static class Receipt
             if (EventFlaw(attempt) is { } flaw)
             {
                 yield return new Finding(Verdict.Modified, _sequence, flaw);
+            }
+
+            if (version is { } expected && Version != expected)
+            {
+                yield return new Finding(
+                    Verdict.Missing, _sequence, $"it is event {Version} of the attempt, where {expected} belongs");
             }
 
             if (_note is { Checkpoint: var checkpoint }
@@ -116,6 +133,8 @@ public static class Receipt
             return $"{EventLine.Text(read.Type)} with the sequence {_sequence} is leaf {_index} of the {_size} that "
                 + $"{_note!.Checkpoint.Origin} signed at {_note.Checkpoint.Time.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}";
         }
+
+        private long Version => EventLine.TryRead(_event, out var read, out _) ? read.Version : 0;
 
         private string? EventFlaw(string? attempt)
         {

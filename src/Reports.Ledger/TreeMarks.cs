@@ -6,7 +6,8 @@ namespace Reports.Ledger;
 /// </summary>
 internal sealed class TreeMarks : IDisposable
 {
-    private const int MostHeldFindings = 1000;
+    // What is beyond is told at once, for it cannot be explained any more: it is never left out.
+    private const int MostHeldFindings = 10_000;
 
     private readonly TrustedKeys _keys;
     private readonly string _origin;
@@ -27,6 +28,9 @@ internal sealed class TreeMarks : IDisposable
 
     /// <summary>The newest one that is good.</summary>
     public Checkpoint? Newest { get; private set; }
+
+    /// <summary>The newest of the export that is good.</summary>
+    public Checkpoint? NewestOwn { get; private set; }
 
     /// <summary>How many of the export are good.</summary>
     public long Good { get; private set; }
@@ -70,7 +74,7 @@ internal sealed class TreeMarks : IDisposable
     }
 
     /// <summary>Tells what is left: of larger trees.</summary>
-    public void Finish(long size, bool isTreeBroken, RestoreDeclarations restores)
+    public void Finish(long size, long described, bool isTreeBroken, RestoreDeclarations restores)
     {
         Checkpoint? largest = null;
         for (; _hasOwn; NextOwn())
@@ -82,17 +86,30 @@ internal sealed class TreeMarks : IDisposable
         {
             _report(Truncated(largest, "a checkpoint of the export", size));
         }
+        else if (size < described && !isTreeBroken)
+        {
+            _report(new Finding(
+                Verdict.Truncated, null, $"by export.json the export has {described} leaves, of which {size} are there"));
+        }
 
         for (; _hasHeld; NextHeld())
         {
             if (Signed(_held.Current) is { } checkpoint && !isTreeBroken)
             {
-                AddHeld(checkpoint, Truncated(checkpoint, _held.Current.Held.Source, size));
+                var finding = Truncated(checkpoint, _held.Current.Held.Source, size);
+                AddHeld(checkpoint, finding with
+                {
+                    Text = finding.Text + ": the export ends before it, so export again; when a fresh export ends "
+                        + "before it too, the record was cut off",
+                });
             }
         }
 
         // Whether a restored backup explains them is told by an event, so not before all were read.
-        _heldFindings.Where(f => !restores.Explain(f.Held, f.Finding)).ToList().ForEach(f => _report(f.Finding));
+        foreach (var finding in restores.Unexplained(_heldFindings))
+        {
+            _report(finding);
+        }
     }
 
     public void Dispose()
@@ -108,7 +125,7 @@ internal sealed class TreeMarks : IDisposable
     {
         if (checkpoint.Root.AsSpan().SequenceEqual(root))
         {
-            (Newest, _isForked) = (checkpoint, false);
+            (Newest, NewestOwn, _isForked) = (checkpoint, checkpoint, false);
             Good++;
             return true;
         }
@@ -150,6 +167,10 @@ internal sealed class TreeMarks : IDisposable
         if (_heldFindings.Count < MostHeldFindings)
         {
             _heldFindings.Add((held, finding));
+        }
+        else
+        {
+            _report(finding);
         }
     }
 

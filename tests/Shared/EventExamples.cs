@@ -85,7 +85,7 @@ internal static class EventExamples
             Attempt, Node, AuditPart.EventStore, "The database does not answer.", At, At.AddSeconds(30), 3, Actor.Service, At),
         ["audit.clock-skew-detected.v1"] = new ClockSkewDetected(Attempt, Node, -7_500, Actor.Service, At),
         ["audit.restored-from-backup.v1"] = new RestoredFromBackup(
-            Attempt, 1_000, Digest, 900, "incident 2026-42", Actor.Operator, At),
+            Attempt, 1_000, Digest, 900, "incident 2026-42", Actor.Operator, At, "reports/ledger/restored\n"),
         ["audit.subject-erased.v1"] = new SubjectErased(
             Attempt, ErasedSubject.User, [User.ToString()], 1, "request 2026-7", Actor.Operator, At),
         ["operator.acted.v1"] = new OperatorActed(

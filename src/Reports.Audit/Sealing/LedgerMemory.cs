@@ -6,15 +6,16 @@ namespace Reports.Audit.Sealing;
 
 /// <summary>
 /// What is known of the ledger outside of the database: the anchors, and what this process has sealed itself. The
-/// database must have all of it, unless an operator has declared that a backup was restored.
+/// database must have all of it, unless an operator has declared, signed, that a backup was restored.
 /// </summary>
-internal sealed class LedgerMemory(LedgerOptions options, TimeProvider clock)
+internal sealed class LedgerMemory(LedgerOptions options, LedgerKeys keys, TimeProvider clock)
 {
+    // Whoever writes events could write such a one: what it says is in what is signed, and nowhere else.
     private const string Declared =
         """
-        select (e.data ->> 'lost_size')::bigint, e.data ->> 'lost_root', (e.data ->> 'resumed_size')::bigint
+        select e.data ->> 'declaration', (select l.idx from ledger.leaves l where l.seq_id = e.seq_id)
         from events.mt_events e join ledger.row_hashes h on h.seq_id = e.seq_id and h.leaf = ledger.leaf(e, h.recorded_at)
-        where e.type = 'audit.restored-from-backup.v1'
+        where e.type = 'audit.restored-from-backup.v1' and jsonb_typeof(e.data -> 'declaration') = 'string'
         """;
 
     private readonly Anchors? _anchors = options.AnchorDirectory is { } directory ? new Anchors(directory) : null;
@@ -42,21 +43,21 @@ internal sealed class LedgerMemory(LedgerOptions options, TimeProvider clock)
     /// <returns>The checkpoint; null when nothing is lost that is not declared.</returns>
     /// <exception cref="LedgerFaultException">The database is not too short, but has another ledger.</exception>
     public async Task<Checkpoint?> LostAsync(
-        NpgsqlConnection connection, LedgerView ledger, CancellationToken cancellation)
+        NpgsqlConnection connection, long size, CancellationToken cancellation)
     {
-        var restorations = await RestorationsAsync(connection, cancellation);
+        var restorations = await RestorationsAsync(connection, size, cancellation);
         foreach (var (place, known) in Known())
         {
-            if (await HasAsync(connection, ledger.Size, known.Checkpoint, cancellation))
+            if (await HasAsync(connection, size, known.Checkpoint, cancellation))
             {
                 return null;
             }
 
-            if (!restorations.Any(r => r.Explains(known.Checkpoint)))
+            if (!restorations.Exists(r => r.Covers(known.Checkpoint)))
             {
-                return known.Checkpoint.Size > ledger.Size
+                return known.Checkpoint.Size > size
                     ? known.Checkpoint
-                    : throw Fault(place, known.Checkpoint, ledger.Size);
+                    : throw Fault(place, known.Checkpoint, size);
             }
         }
 
@@ -73,7 +74,7 @@ internal sealed class LedgerMemory(LedgerOptions options, TimeProvider clock)
             Anchor(isLast: true);
         }
 
-        List<Restoration>? restorations = null;
+        List<RestoreDeclaration>? restorations = null;
         foreach (var (place, known) in Known())
         {
             var checkpoint = known.Checkpoint;
@@ -88,8 +89,8 @@ internal sealed class LedgerMemory(LedgerOptions options, TimeProvider clock)
                 continue;
             }
 
-            restorations ??= await RestorationsAsync(connection, cancellation);
-            if (!restorations.Any(r => r.Explains(checkpoint)))
+            restorations ??= await RestorationsAsync(connection, head.Size, cancellation);
+            if (!restorations.Exists(r => r.Covers(checkpoint)))
             {
                 throw Fault(place, checkpoint, head.Size);
             }
@@ -125,25 +126,37 @@ internal sealed class LedgerMemory(LedgerOptions options, TimeProvider clock)
                     $"the first {known.Size} leaves are not those of {source}"));
     }
 
-    private static async Task<List<Restoration>> RestorationsAsync(
-        NpgsqlConnection connection, CancellationToken cancellation)
+    // Those that are signed, lose something that is known, and go on from the tree that is there.
+    private async Task<List<RestoreDeclaration>> RestorationsAsync(
+        NpgsqlConnection connection, long size, CancellationToken cancellation)
     {
-        await using var command = new NpgsqlCommand(Declared, connection);
-        await using var row = await command.ExecuteReaderAsync(cancellation);
-        var restorations = new List<Restoration>();
-        while (await row.ReadAsync(cancellation))
+        var signed = new List<RestoreDeclaration>();
+        await using (var command = new NpgsqlCommand(Declared, connection))
+        await using (var row = await command.ExecuteReaderAsync(cancellation))
         {
-            restorations.Add(new Restoration(row.GetInt64(0), row.GetString(1), row.GetInt64(2)));
+            while (await row.ReadAsync(cancellation))
+            {
+                var index = await row.IsDBNullAsync(1, cancellation) ? size : row.GetInt64(1);
+                if (RestoreDeclaration.Read(row.GetString(0), options.Origin, keys.Believed) is { } declaration
+                    && declaration.ResumedSize <= index)
+                {
+                    signed.Add(declaration);
+                }
+            }
         }
 
-        return restorations;
-    }
+        var good = new List<RestoreDeclaration>();
+        foreach (var declaration in signed)
+        {
+            if (declaration.ResumedSize <= size && Known().Any(k => declaration.IsLost(k.Signed.Checkpoint))
+                && await LedgerTree.RootAsync(connection, new LeafRange(0, declaration.ResumedSize), cancellation)
+                    is { } root
+                && root.AsSpan().SequenceEqual(declaration.ResumedRoot))
+            {
+                good.Add(declaration);
+            }
+        }
 
-    private sealed record Restoration(long LostSize, string LostRoot, long ResumedSize)
-    {
-        // What lay between the backup and the largest checkpoint that was known is what was lost.
-        public bool Explains(Checkpoint known) =>
-            known.Size > ResumedSize && known.Size <= LostSize
-            && (known.Size < LostSize || Convert.ToHexStringLower(known.Root) == LostRoot);
+        return good;
     }
 }

@@ -108,6 +108,9 @@ public sealed record ClockSkewDetected(
 /// <param name="Reason">Why; a reference, never a person's name.</param>
 /// <param name="By">Who says so.</param>
 /// <param name="DeclaredAt">When.</param>
+/// <param name="Declaration">
+/// The same, signed by the ledger's keys (<c>docs/ledger.md</c>). Without it nobody believes the event.
+/// </param>
 [EventName("audit.restored-from-backup.v1")]
 public sealed record RestoredFromBackup(
     Guid RestoreId,
@@ -116,7 +119,8 @@ public sealed record RestoredFromBackup(
     long ResumedSize,
     string Reason,
     Actor By,
-    DateTimeOffset DeclaredAt);
+    DateTimeOffset DeclaredAt,
+    string? Declaration = null);
 
 /// <summary>
 /// An operator gave a command that changes or shows something without an event of its own. A stream of its own.

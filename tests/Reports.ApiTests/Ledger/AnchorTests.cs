@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Reports.Audit;
 using Reports.Audit.Sealing;
 using Reports.Ledger;
@@ -126,6 +127,59 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         var declared = await CommandAsync("audit", "restored", "--reason", "incident 42");
         declared.ExitCode.ShouldBe(1);
         declared.Error.ShouldContain("FORK 10");
+    }
+
+    // Who can write events, or changes the database, has no key.
+    [Fact]
+    public async Task a_declaration_that_no_key_of_the_ledger_signed_is_none()
+    {
+        await SealAsync(Options, 5);
+        await SealAsync(Options, 6);
+        var lost = SignedCheckpoint.Parse(await File.ReadAllTextAsync(Files().Last()))!.Checkpoint;
+        await RestoreAsync(5);
+        var root = await _store.AskAsync<byte[]>("select root from ledger.checkpoints where size = 5");
+        var said = new RestoreDeclaration(new LedgerOptions().Origin, lost.Size, lost.Root, 5, root);
+        using var own = new CheckpointSigner(_key);
+        using var stranger = new CheckpointSigner(CheckpointSigner.Generate());
+        string[] forged =
+        [
+            "7", "[]", """{"lost_size": "many"}""", """{"declaration": 7}""", """{"declaration": ""}""",
+            $"""{{"lost_size": 11, "resumed_size": 5, "lost_root": "{Convert.ToHexStringLower(lost.Root)}"}}""",
+            Event(said.Sign([stranger])), Event((said with { Origin = "other" }).Sign([own])),
+            Event((said with { LostSize = 12 }).Sign([own])), Event((said with { LostRoot = root }).Sign([own])),
+            Event((said with { ResumedSize = 4 }).Sign([own])), Event((said with { ResumedRoot = lost.Root }).Sign([own])),
+        ];
+        foreach (var data in forged)
+        {
+            await AppendAsync(data);
+        }
+
+        await using var node = _store.Node(Options);
+        await node.StartAsync();
+        var fault = await FaultAsync(node);
+        (fault.Verdict, fault.Sequence).ShouldBe((LedgerVerdict.Truncated, 11));
+        (await CommandAsync("audit", "status")).Output.ShouldContain("stopped: TRUNCATED 11");
+
+        await AppendAsync(Event(said.Sign([own])));
+        await _store.IsSealedAsync();
+    }
+
+    private static string Event(string note) => JsonSerializer.Serialize(new { declaration = note });
+
+    private async Task AppendAsync(string data)
+    {
+        await using var command = _store.Database.CreateCommand(
+            """
+            with stream as (
+                insert into events.mt_streams (tenant_id, id, type, version)
+                values ('platform', gen_random_uuid(), 'x', 1) returning id)
+            insert into events.mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, is_archived)
+            select nextval('events.mt_events_sequence'), gen_random_uuid(), id, 1, $1::jsonb,
+                'audit.restored-from-backup.v1', now(), 'platform', false
+            from stream
+            """);
+        command.Parameters.AddWithValue(data);
+        await command.ExecuteNonQueryAsync();
     }
 
     private static async Task<LedgerFaultException> FaultAsync(LedgerNode node) =>

@@ -62,15 +62,27 @@ internal sealed class LedgerExport : IDisposable
             });
 
         Directory.CreateDirectory(_folder.Keys);
-        await using var keys = new NpgsqlCommand("select id, pem from ledger.keys", connection);
-        await using var key = await keys.ExecuteReaderAsync();
-        while (await key.ReadAsync())
+        await using (var keys = new NpgsqlCommand("select id, pem from ledger.keys", connection))
         {
-            await File.WriteAllTextAsync(Path.Combine(_folder.Keys, $"{key.GetString(0)}.pem"), key.GetString(1));
+            await using var key = await keys.ExecuteReaderAsync();
+            while (await key.ReadAsync())
+            {
+                await File.WriteAllTextAsync(Path.Combine(_folder.Keys, $"{key.GetString(0)}.pem"), key.GetString(1));
+            }
         }
 
+        // As far as it goes: whoever exports cannot know what was cut off.
+        await using var end = new NpgsqlCommand(
+            """
+            select (select count(*) from ledger.leaves),
+                coalesce((select last_seq from ledger.checkpoints order by size desc limit 1), 0)
+            """,
+            connection);
+        await using var row = await end.ExecuteReaderAsync();
+        await row.ReadAsync();
         new ExportDescription(
-            ExportDescription.CurrentFormat, new LedgerOptions().Origin, ExportDescription.All, "http://localhost", 0, 0, true)
+            ExportDescription.CurrentFormat, new LedgerOptions().Origin, ExportDescription.All, "http://localhost",
+            row.GetInt64(0), row.GetInt64(1), true)
             .Write(_folder);
         return _folder;
     }

@@ -252,7 +252,7 @@ internal sealed class LedgerNode : IAsyncDisposable
         var clock = new MicrosecondClock();
         State = new LedgerState(meters, clock);
         _loop = new SealerLoop(
-            _database, options, _keys, new LedgerMemory(options, clock), State, clock,
+            _database, options, _keys, new LedgerMemory(options, _keys, clock), State, clock,
             store.Logger);
     }
 

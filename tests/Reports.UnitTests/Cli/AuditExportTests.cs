@@ -254,7 +254,13 @@ public sealed class AuditExportTests : IAsyncLifetime
     }
 
     private static string Verify(ExportFolder folder) =>
-        ExportVerifier.Verify(folder, new VerificationOptions([], HeldCheckpoints.None), _ => { }).Line();
+        ExportVerifier.Verify(
+            folder,
+            new VerificationOptions(
+                [],
+                HeldCheckpoints.None,
+                ExportDescription.Read(folder) is { Scope: not ExportDescription.All and var merchant } ? merchant : null),
+            _ => { }).Line();
 
     private static long Length(ExportFolder folder) =>
         new[] { folder.Checkpoints, folder.Leaves, folder.Events }.Where(File.Exists).Sum(f => new FileInfo(f).Length);

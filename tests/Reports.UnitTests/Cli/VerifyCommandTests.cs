@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Reports.Ledger;
 using Reports.UnitTests.Ledger;
 using Shouldly;
 using Xunit;
@@ -36,6 +37,35 @@ public sealed class VerifyCommandTests : IDisposable
             "verify", _export.Write().Path, "--anchors", _export.Anchors, "--checkpoint", held, "--checkpoint", held);
         code.ShouldBe(0);
         lines.ShouldContain(l => l.EndsWith("3 kept elsewhere.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task a_declared_restore_is_accepted_by_its_sequence_only()
+    {
+        var lost = SignedCheckpoint.Parse(_export.Note(80, MerkleHash.Leaf([1]), 200))!;
+        var held = _export.Held(lost.Note());
+        var sequence = _export.Declare(lost.Checkpoint);
+        var (code, lines, _) = await RunAsync("verify", _export.Write().Path, "--checkpoint", held);
+        code.ShouldBe(14);
+        lines.ShouldContain(l => l.StartsWith("TRUNCATED 200: ") && l.Contains($"--accept-restore {sequence} if you"));
+
+        (code, lines, _) = await RunAsync(
+            "verify", _export.Folder.Path, "--checkpoint", held, "--accept-restore", $"{sequence}");
+        code.ShouldBe(0);
+        lines.ShouldContain(l => l.Contains("accepted, and explains 1 checkpoint"));
+        lines[^1].ShouldBe("OK");
+    }
+
+    [Fact]
+    public async Task an_export_of_one_merchant_is_verified_for_that_merchant()
+    {
+        var merchant = Guid.NewGuid().ToString();
+        _export.Scope = merchant;
+        var (code, _, error) = await RunAsync("verify", _export.Write().Path);
+        code.ShouldBe(2);
+        error.ShouldContain($"--merchant {merchant}");
+
+        (await RunAsync("verify", _export.Folder.Path, "--merchant", merchant)).Code.ShouldBe(0);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text;
 using Reports.Ledger;
 using Shouldly;
 using Xunit;
@@ -260,27 +261,166 @@ public sealed class ExportVerifierTests
     }
 
     [Fact]
-    public void what_a_declared_restore_lost_is_explained()
+    public void what_a_declared_restore_lost_is_found_until_it_is_accepted()
     {
         using var export = new SyntheticExport(50);
         var lost = SignedCheckpoint.Parse(export.Note(80, MerkleHash.Leaf([1]), 200))!;
-        var held = new HeldCheckpoints([export.Held(lost.Note())], null);
-        One(export, held).ShouldBe((Verdict.Truncated, 200));
+        var held = new HeldCheckpoints(
+            [export.Held(lost.Note()), export.Held(export.Note(60, MerkleHash.Leaf([3]), 190))], null);
+        export.Verify(held: held).Verification.Line().ShouldBe("TRUNCATED 2");
 
-        export.Events.Add((export.Event(300, Declaration(lost.Checkpoint.Root)) with { Type = "audit.restored-from-backup.v1" }, null));
-        export.Seal();
+        var sequence = export.Declare(lost.Checkpoint);
+
         var (verification, findings) = export.Verify(held: held);
+        verification.Line().ShouldBe("TRUNCATED 2");
+        findings.ShouldAllBe(f => f.Text.Contains($"--accept-restore {sequence} if you were told of it"));
+        export.Verify(held: held, restores: [sequence + 1, 1]).Verification.Line().ShouldBe("TRUNCATED 2");
 
+        (verification, findings) = export.Verify(held: held, restores: [sequence]);
         findings.ShouldBeEmpty();
-        verification.Notes.ShouldContain(n => n.Contains("incident", StringComparison.Ordinal));
-        One(export, new HeldCheckpoints([export.Held(export.Note(81, lost.Checkpoint.Root, 200))], null))
-            .ShouldBe((Verdict.Truncated, 200));
-        One(export, new HeldCheckpoints([export.Held(export.Note(80, MerkleHash.Leaf([2]), 200))], null))
-            .ShouldBe((Verdict.Truncated, 200));
+        verification.Line().ShouldBe("OK");
+        verification.Notes.ShouldContain(n => n.Contains("incident") && n.Contains("accepted, and explains 2"));
+
+        Checkpoint[] others =
+        [
+            lost.Checkpoint with { Size = 81 }, lost.Checkpoint with { Root = MerkleHash.Leaf([2]) },
+            lost.Checkpoint with { Size = 50 }, lost.Checkpoint with { Size = 20 },
+        ];
+        foreach (var other in others)
+        {
+            var kept = export.Held(export.Note(other.Size, other.Root, 200));
+            export.Verify(held: new HeldCheckpoints([export.Held(lost.Note()), kept], null), restores: [sequence])
+                .Verification.Line().ShouldBeOneOf("TRUNCATED 1", "FORK 1");
+        }
     }
 
-    private static string Declaration(byte[] root) =>
-        $"{{\"reason\": \"incident\", \"lost_root\": \"{Convert.ToHexStringLower(root)}\", \"lost_size\": 80, \"resumed_size\": 50}}";
+    // Whoever can write events could write this one too.
+    [Fact]
+    public void a_declaration_that_is_not_what_it_must_be_explains_nothing()
+    {
+        using var stranger = SyntheticExport.Signer();
+        using var signed = new SyntheticExport(50);
+        var lost = SignedCheckpoint.Parse(signed.Note(80, MerkleHash.Leaf([1]), 200))!;
+        Func<RestoreDeclaration, RestoreDeclaration>[] changes =
+        [
+            d => d with { Origin = "other" }, d => d with { LostSize = 79 }, d => d with { LostSize = 81 },
+            d => d with { LostRoot = MerkleHash.Leaf([2]) }, d => d with { ResumedRoot = MerkleHash.Leaf([2]) },
+            d => d with { ResumedSize = 49 }, d => d with { ResumedSize = 51 }, d => d with { ResumedSize = 52 },
+        ];
+        foreach (var change in changes)
+        {
+            Rejected(export => export.Declare(lost.Checkpoint, change), signed.Signers[0], lost);
+        }
+
+        Rejected(
+            export =>
+            {
+                var own = export.Signers[0];
+                export.Signers[0] = stranger;
+                var at = export.Declare(lost.Checkpoint);
+                export.Signers[0] = own;
+                export.Keys.RemoveAll(k => k.Id == stranger.Key.Id);
+                export.Rebuild();
+                return at;
+            },
+            signed.Signers[0], lost);
+        foreach (var data in new[]
+        {
+            "{\"lost_root\": \"" + Convert.ToHexStringLower(lost.Checkpoint.Root) + "\", \"lost_size\": 80, \"resumed_size\": 50}",
+            "{\"declaration\": 7}", "{\"declaration\": null}", "{\"declaration\": \"\"}", "{\"declaration\": \"\\n\\n\\n\"}",
+            "[]", "null", "7",
+        })
+        {
+            Rejected(
+                export =>
+                {
+                    export.Events.Add((export.Event(300, data) with { Type = "audit.restored-from-backup.v1" }, null));
+                    export.Seal();
+                    return 300;
+                },
+                signed.Signers[0], lost);
+        }
+    }
+
+    [Fact]
+    public void more_held_checkpoints_than_are_kept_in_mind_are_never_ok()
+    {
+        using var export = new SyntheticExport(10);
+        var lost = SignedCheckpoint.Parse(export.Note(20_000, MerkleHash.Leaf([1]), 50_000))!;
+        var sequence = export.Declare(lost.Checkpoint);
+        var text = $":{Convert.ToBase64String(Encoding.UTF8.GetBytes(export.Note(100, MerkleHash.Leaf([1]), 200)))}:\n";
+        var many = export.Held(string.Concat(Enumerable.Repeat(text, 10_001)));
+
+        export.Verify(held: new HeldCheckpoints([many, export.Held(lost.Note())], null), restores: [sequence])
+            .Verification.Verdict.ShouldBe(Verdict.Truncated);
+    }
+
+    [Fact]
+    public void anchors_of_whatever_name_are_read()
+    {
+        using var export = new SyntheticExport(100);
+        var other = export.Note(80, MerkleHash.Leaf([1]), 300);
+        export.Anchor(7);
+        File.WriteAllText(Path.Combine(export.Anchors, "checkpoint-00000000000000000080-01020304.txt"), other);
+        One(export, new HeldCheckpoints([], export.Anchors)).ShouldBe((Verdict.Fork, 300));
+
+        File.WriteAllText(Path.Combine(export.Anchors, "checkpoint-of-monday.txt"), export.Note(200, MerkleHash.Leaf([1]), 900));
+        File.WriteAllText(Path.Combine(export.Anchors, "checkpoint-.txt"), "nothing");
+        export.Verify(held: new HeldCheckpoints([], export.Anchors)).Verification.Line()
+            .ShouldBe("BAD_SIGNATURE 1, FORK 1, TRUNCATED 1");
+    }
+
+    [Fact]
+    public void a_held_checkpoint_behind_the_end_says_what_to_do()
+    {
+        using var export = new SyntheticExport(50);
+        export.Verify(held: new HeldCheckpoints([export.Held(export.Note(80, MerkleHash.Leaf([1]), 200))], null))
+            .Findings.ShouldHaveSingleItem().Text.ShouldContain("export again");
+    }
+
+    [Fact]
+    public void an_export_of_one_merchant_must_be_expected()
+    {
+        using var export = new SyntheticExport(50);
+        export.Events.RemoveAt(20);
+        export.Verify().Verification.Line().ShouldBe("MISSING 1");
+
+        var merchant = "01980000-0000-7000-8000-000000000001";
+        VerificationOptions Options(string? expected) => new([], HeldCheckpoints.None, expected);
+        Should.Throw<UnusableExportException>(() => ExportVerifier.Verify(export.Write(), Options(merchant), _ => { }));
+        export.Scope = merchant;
+        Should.Throw<UnusableExportException>(() => ExportVerifier.Verify(export.Write(), Options(null), _ => { }))
+            .Message.ShouldContain($"--merchant {merchant}");
+        Should.Throw<UnusableExportException>(
+            () => ExportVerifier.Verify(export.Write(), Options(Guid.Empty.ToString()), _ => { }));
+        ExportVerifier.Verify(export.Write(), Options(merchant), _ => { }).Line().ShouldBe("OK");
+    }
+
+    [Fact]
+    public void what_the_description_says_is_compared_with_what_is_there()
+    {
+        using var export = new SyntheticExport(50);
+        var folder = export.Write();
+        var good = ExportDescription.Read(folder)!;
+        Verification Verify(ExportDescription description)
+        {
+            description.Write(folder);
+            return ExportVerifier.Verify(folder, new VerificationOptions([], HeldCheckpoints.None), _ => { });
+        }
+
+        Verify(good with { Size = 51 }).Line().ShouldBe("TRUNCATED 1");
+        Should.Throw<UnusableExportException>(() => Verify(good with { Size = 49 }));
+        Should.Throw<UnusableExportException>(() => Verify(good with { Sequence = good.Sequence + 1 }));
+        Verify(good).Line().ShouldBe("OK");
+    }
+
+    private static void Rejected(Func<SyntheticExport, long> declare, CheckpointSigner signer, SignedCheckpoint lost)
+    {
+        using var export = new SyntheticExport(50, 1, 10, signer);
+        var sequence = declare(export);
+        export.Verify([signer.Key], new HeldCheckpoints([export.Held(lost.Note())], null), sequence)
+            .Verification.Line().ShouldBe("TRUNCATED 1");
+    }
 
     [Fact]
     public void a_thousand_altered_events_are_each_named()

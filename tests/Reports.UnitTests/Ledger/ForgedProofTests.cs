@@ -99,6 +99,9 @@ public sealed class ForgedProofTests
         MerkleProof.VerifyConsistency(1, leaf, 2, root, [Tree.Leaf(1)]).ShouldBeTrue();
         MerkleProof.VerifyConsistency(0, MerkleHash.Empty, 2, root, []).ShouldBeTrue();
         MerkleProof.VerifyConsistency(0, leaf, 2, root, []).ShouldBeFalse();
+        MerkleProof.VerifyConsistency(0, leaf, 0, leaf, []).ShouldBeFalse();
+        MerkleProof.VerifyConsistency(0, MerkleHash.Empty, 0, leaf, []).ShouldBeFalse();
+        MerkleProof.VerifyConsistency(0, MerkleHash.Empty, 0, MerkleHash.Empty, []).ShouldBeTrue();
         MerkleProof.VerifyConsistency(0, MerkleHash.Empty, 2, root, [leaf]).ShouldBeFalse();
         MerkleProof.VerifyConsistency(2, root, 2, root, [leaf]).ShouldBeFalse();
         MerkleProof.VerifyConsistency(2, root, 2, leaf, []).ShouldBeFalse();

@@ -27,6 +27,33 @@ public sealed class ReceiptTests : IDisposable
         var (findings, proved) = Verify(Attempt(_export, 3, 9));
         findings.ShouldBeEmpty();
         proved.Count.ShouldBe(2);
+        proved.ShouldAllBe(line => line.Contains("signed at"));
+    }
+
+    [Fact]
+    public void a_receipt_of_an_attempt_that_lost_its_end_says_so()
+    {
+        var receipt = Attempt(_export, 3, 9);
+        var first = $"{{\"attempt\":\"{_export.Events[3].Event.StreamId}\",\"events\":[{Single(_export, 3)}]}}";
+        receipt.ShouldStartWith(first[..^2]);
+
+        var (findings, proved) = Verify(first);
+        findings.ShouldBeEmpty();
+        proved[^1].ShouldContain("The end of the attempt is not in the receipt");
+    }
+
+    [Fact]
+    public void a_receipt_of_an_attempt_that_lacks_an_event_before_another_is_missing_it()
+    {
+        Attempt(_export, 3, 9, 12);
+        string Of(params int[] indexes) =>
+            $"{{\"attempt\":\"{_export.Events[3].Event.StreamId}\",\"events\":[{string.Join(',', indexes.Select(i => Single(_export, i)))}]}}";
+
+        Verdicts(Of(3, 9, 12)).ShouldBeEmpty();
+        Verdicts(Of(3, 12)).ShouldBe([Verdict.Missing]);
+        Verdicts(Of(9, 12)).ShouldBe([Verdict.Missing, Verdict.Missing]);
+        Verdicts(Of(9)).ShouldBe([Verdict.Missing]);
+        Verdicts(Of(3, 3)).ShouldBe([Verdict.Missing]);
     }
 
     [Fact]
@@ -100,9 +127,11 @@ public sealed class ReceiptTests : IDisposable
     internal static string Attempt(SyntheticExport export, params int[] indexes)
     {
         var attempt = export.Events[indexes[0]].Event.StreamId;
-        foreach (var index in indexes)
+        for (var i = 0; i < indexes.Length; i++)
         {
-            export.Events[index] = (export.Events[index].Event with { StreamId = attempt }, index);
+            var type = i == 0 ? "download.attempted.v1" : "download.completed.v1";
+            export.Events[indexes[i]] = (
+                export.Events[indexes[i]].Event with { StreamId = attempt, Version = i + 1, Type = type }, indexes[i]);
         }
 
         export.Rebuild();

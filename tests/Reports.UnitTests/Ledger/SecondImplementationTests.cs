@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Reports.Ledger;
 using Shouldly;
@@ -49,8 +50,16 @@ public sealed class SecondImplementationTests : IDisposable
             what += i % 3 == 0 ? AlterBytes(folder, random) : "";
             var anchor = Directory.GetFiles(export.Anchors)[0];
             var pinned = Path.Combine(folder.Keys, key.Id + ".pem");
-            var verdict = Verify(folder, new VerificationOptions([key], new HeldCheckpoints([kept], export.Anchors)));
-            cases.Add((["--key", pinned, "--held", kept, "--held", anchor, folder.Path], verdict, what));
+            long[] accepted = i % 2 == 0 ? [.. export.Events.Select(e => e.Event.Sequence)] : [];
+            var merchant = i % 5 > 0 && export.Scope != ExportDescription.All ? export.Scope : null;
+            var verdict = Verify(
+                folder, new VerificationOptions([key], new HeldCheckpoints([kept], export.Anchors), merchant, accepted));
+            string[] options =
+            [
+                .. accepted.SelectMany(a => new[] { "--accept-restore", a.ToString(CultureInfo.InvariantCulture) }),
+                .. merchant is null ? [] : new[] { "--merchant", merchant },
+            ];
+            cases.Add((["--key", pinned, "--held", kept, "--held", anchor, .. options, folder.Path], verdict, what));
             if (i % 4 == 0)
             {
                 cases.Add(([folder.Path], Verify(folder, new VerificationOptions([], HeldCheckpoints.None)), what));
@@ -85,6 +94,23 @@ public sealed class SecondImplementationTests : IDisposable
 
         await AgreeAsync(cases);
         cases.Select(c => c.Expected).Distinct().Count().ShouldBeGreaterThan(3);
+    }
+
+    [Fact]
+    public async Task they_agree_on_declared_restores()
+    {
+        var export = Export(23, 2);
+        var lost = SignedCheckpoint.Parse(export.Note(40, MerkleHash.Leaf([1]), 100))!;
+        var sequence = export.Declare(lost.Checkpoint).ToString(CultureInfo.InvariantCulture);
+        var path = export.Write().Path;
+        var (held, smaller) = (export.Held(lost.Note()), export.Held(export.Note(30, MerkleHash.Leaf([2]), 90)));
+        await AgreeAsync(
+        [
+            (["--held", held, "--held", smaller, path], "TRUNCATED 2", "not accepted"),
+            (["--held", held, "--held", smaller, "--accept-restore", sequence, path], "OK", "accepted"),
+            (["--held", smaller, "--accept-restore", sequence, path], "TRUNCATED 1", "nothing is known of what is lost"),
+            (["--held", held, "--accept-restore", "1", path], "TRUNCATED 1", "another accepted"),
+        ]);
     }
 
     [Fact]
@@ -224,10 +250,8 @@ public sealed class SecondImplementationTests : IDisposable
                 export.Events[at] = (e, (index ?? 0) + 1);
                 break;
             case 13:
-                export.Events.Add((export.Event(
-                    9000, "{\"reason\": \"x\", \"lost_root\": \"\", \"lost_size\": 60, \"resumed_size\": 1}") with
-                { Type = "audit.restored-from-backup.v1" }, null));
-                export.Seal();
+                export.Declare(new Checkpoint(
+                    SyntheticExport.Origin, 60, MerkleHash.Leaf([1]), 1, DateTimeOffset.UnixEpoch, []));
                 break;
             default:
                 break;

@@ -84,6 +84,19 @@ internal sealed class SyntheticExport : IDisposable
         Checkpoints.Add((tree.Count, Note(tree.Count, tree.Root(), Events.Max(e => e.Event.Sequence))));
     }
 
+    /// <summary>Declares, signed, that a checkpoint was lost, and seals that.</summary>
+    public long Declare(Checkpoint lost, Func<RestoreDeclaration, RestoreDeclaration>? change = null)
+    {
+        var (tree, sequence) = (new TreeEdge(), Events.Max(e => e.Event.Sequence) + 1);
+        Leaves.ForEach(l => tree.Append(l.Leaf));
+        var said = new RestoreDeclaration(Origin, lost.Size, lost.Root, tree.Count, tree.Root());
+        var note = (change?.Invoke(said) ?? said).Sign(Signers);
+        var data = $"{{\"reason\": \"incident\", \"declaration\": {Text(note)}}}";
+        Events.Add((Event(sequence, data) with { Type = "audit.restored-from-backup.v1" }, null));
+        Seal();
+        return sequence;
+    }
+
     public string Note(long size, byte[] root, long sequence)
     {
         foreach (var signer in Signers.Where(s => Keys.TrueForAll(k => k.Id != s.Key.Id)))
@@ -136,17 +149,20 @@ internal sealed class SyntheticExport : IDisposable
         File.WriteAllText(Folder.Leaves, string.Concat(Leaves.Select((l, i) => LeafLine.Text(i, l.Sequence, l.Leaf))));
         File.WriteAllText(Folder.Checkpoints, string.Concat(Checkpoints.Select(c => CheckpointLine.Text(c.Size, c.Note))));
         Keys.ForEach(k => File.WriteAllText(Path.Combine(Folder.Keys, k.Id + ".pem"), k.ToPem()));
-        var sequence = Events.Select(e => e.Event.Sequence).DefaultIfEmpty().Max();
+        var last = Checkpoints.Count > 0 ? SignedCheckpoint.Parse(Checkpoints[^1].Note)?.Checkpoint : null;
+        var size = Checkpoints.Select(c => c.Size).Append(Leaves.Count).Max();
         new ExportDescription(
-            ExportDescription.CurrentFormat, Origin, Scope, "http://localhost", Leaves.Count, sequence, true).Write(Folder);
+            ExportDescription.CurrentFormat, Origin, Scope, "http://localhost", size, last?.Sequence ?? 0, true)
+            .Write(Folder);
         return Folder;
     }
 
     public (Verification Verification, List<Finding> Findings) Verify(
-        IReadOnlyList<CheckpointKey>? pinned = null, HeldCheckpoints? held = null)
+        IReadOnlyList<CheckpointKey>? pinned = null, HeldCheckpoints? held = null, params long[] restores)
     {
         var findings = new List<Finding>();
-        var options = new VerificationOptions(pinned ?? [], held ?? HeldCheckpoints.None);
+        var options = new VerificationOptions(
+            pinned ?? [], held ?? HeldCheckpoints.None, Scope == ExportDescription.All ? null : Scope, restores);
         return (ExportVerifier.Verify(Write(), options, findings.Add), findings);
     }
 
