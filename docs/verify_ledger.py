@@ -30,8 +30,8 @@ LEAF = re.compile(rb'\{"index":' + NUMBER + rb',"sequence":' + NUMBER + rb',"lea
 CHECKPOINT = re.compile(rb'\{"size":' + NUMBER + rb',"note":' + STRING + rb"\}")
 NOTE = re.compile(r"([^\s+]+)\n(0|[1-9][0-9]*)\n([A-Za-z0-9+/]{43}=)\nsequence (0|[1-9][0-9]*)\ntime (\S+)\n"
                   r"((?:key [0-9a-f]{64}\n){1,16})\n(?P<by>(?:— [^\s+]+ [A-Za-z0-9+/=]+\n){1,16})")
-RESTORE = re.compile(r"([^\s+]+)\nlost (0|[1-9][0-9]*) ([A-Za-z0-9+/]{43}=)\nresumed (0|[1-9][0-9]*) ([A-Za-z0-9+/]{43}=)\n"
-                     r"\n(?P<by>(?:— [^\s+]+ [A-Za-z0-9+/=]+\n){1,16})")
+RESTORE = re.compile(r"([^\s+]+)\nlost (0|[1-9][0-9]*) ([A-Za-z0-9+/]{43}=)\n"
+                     r"resumed (0|[1-9][0-9]*) ([A-Za-z0-9+/]{43}=)\n\n(?P<by>(?:— [^\s+]+ [A-Za-z0-9+/=]+\n){1,16})")
 
 
 class Unusable(Exception):
@@ -271,7 +271,7 @@ def verify_export(folder, pinned, held, merchant, accepted, found):
     if about.get("format") != "reports-audit-export-v1" or about.get("complete") is not True:
         raise Unusable("that is no finished export")
     if about["scope"] != (merchant or "all"):
-        raise Unusable(f"the export says that it has the events of {about['scope']}; say so by --merchant, if you asked for that")
+        raise Unusable(f"the export says that it has the events of {about['scope']}: give --merchant if you asked for that")
     known = dict(read_key(path) for path in glob.glob(os.path.join(folder, "keys", "*.pem")))
     trusted = dict(pinned or known) or unusable("keys")
     own = [(int(size), note(json.loads(text))) for size, text in matches(CHECKPOINT, os.path.join(folder, "checkpoints.ndjson"))]
@@ -354,15 +354,17 @@ def verify_export(folder, pinned, held, merchant, accepted, found):
         found("TRUNCATED", n.sequence, f"a checkpoint covers {n.size} leaves, of which {count} are there")
     if count < about["size"] and not broken and not any(is_own for is_own, _ in beyond):
         found("TRUNCATED", None, f"export.json says that there are {about['size']} leaves, and {count} are there")
-    if count > about["size"] or own_newest and own_newest.size == about["size"] and own_newest.sequence != about["sequence"]:
+    if count > about["size"] or own_newest and own_newest.size == about["size"] \
+            and own_newest.sequence != about["sequence"]:
         raise Unusable("export.json describes another export")
     held_findings += [("TRUNCATED", n) for is_own, n in beyond if not is_own]
-    restores = [(sequence, restore(data, index, about["origin"], trusted, [] if broken else tree)) for sequence, index, data in restores]
+    restores = [(sequence, restore(data, index, about["origin"], trusted, [] if broken else tree))
+                for sequence, index, data in restores]
     restores = [(s, r) for s, r in restores if r and any((n.size, n.root) == r.lost for _, n in held_findings)]
     for verdict, n in held_findings:
         about_it = [s for s, r in restores if r.covers(n)]
         if not accepted.intersection(about_it):
-            hint = f"; declared at {about_it[0]}: --accept-restore {about_it[0]} if you were told of it" if about_it else ""
+            hint = f"; declared: --accept-restore {about_it[0]} if you were told of it" if about_it else ""
             found(verdict, n.sequence, f"a checkpoint of {n.size} leaves that was kept elsewhere{hint}")
 
     for sequence in altered:

@@ -97,8 +97,8 @@ public sealed class ExportVerifier : IDisposable
         {
             throw new UnusableExportException(description.Scope == ExportDescription.All
                 ? $"The export in {folder.Path} has the events of all, not of {options.Merchant}: leave out --merchant."
-                : $"The export in {folder.Path} says that it has the events of the merchant {description.Scope} only, in "
-                    + "which nothing can be found to be missing. If that is what you asked for, give "
+                : $"The export in {folder.Path} says that it has the events of the merchant {description.Scope} only, "
+                    + "in which nothing can be found to be missing. If that is what you asked for, give "
                     + $"--merchant {description.Scope}; if you asked for all, it was altered.");
         }
 
@@ -339,8 +339,8 @@ public sealed class ExportVerifier : IDisposable
         if (isOther)
         {
             throw new UnusableExportException(
-                $"{Path.GetFileName(_folder.Description)} describes another export: of {_description.Size} leaves, up to "
-                + $"the sequence {_description.Sequence}, where there are {_tree.Count}, up to "
+                $"{Path.GetFileName(_folder.Description)} describes another export: of {_description.Size} leaves, up "
+                + $"to the sequence {_description.Sequence}, where there are {_tree.Count}, up to "
                 + $"{_marks.NewestOwn?.Sequence}.");
         }
     }

@@ -39,7 +39,7 @@ public sealed record RestoreDeclaration(
     /// <param name="note">The note.</param>
     /// <param name="origin">The name of the ledger.</param>
     /// <param name="keys">The keys that are trusted.</param>
-    /// <returns>The declaration; null when it is none, or of another ledger, or not signed by one of the keys.</returns>
+    /// <returns>The declaration; null when it is none, of another ledger, or not signed by one of the keys.</returns>
     public static RestoreDeclaration? Read(string note, string origin, IEnumerable<CheckpointKey> keys)
     {
         ArgumentNullException.ThrowIfNull(note);

@@ -48,7 +48,7 @@ internal sealed class RestoreDeclarations(string origin, TrustedKeys keys, IRead
         }
     }
 
-    /// <summary>Drops those that go on from another tree than this one. There are seldom any, so it is read again.</summary>
+    /// <summary>Drops those that go on from another tree. There are seldom any, so this one is read again.</summary>
     public void Resolve(string leavesFile, long size)
     {
         if (_declared.Count == 0)
@@ -97,10 +97,11 @@ internal sealed class RestoreDeclarations(string origin, TrustedKeys keys, IRead
 
     private static string Hint(Declared? about, Declared? told) =>
         told is not null
-            ? $"; declared at sequence {told.Sequence}: verify with --accept-restore {told.Sequence} if you were told of it"
+            ? $"; declared at sequence {told.Sequence}: verify with --accept-restore {told.Sequence} if you were told of "
+                + "it"
         : about is not null
-            ? $"; the declaration at sequence {about.Sequence} is of a checkpoint of {about.Said.LostSize} leaves, which "
-                + "is not among those that were given"
+            ? $"; the declaration at sequence {about.Sequence} is of a checkpoint of {about.Said.LostSize} leaves, "
+                + "which is not among those that were given"
         : "";
 
     private static string Line(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));

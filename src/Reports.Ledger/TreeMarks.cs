@@ -89,7 +89,9 @@ internal sealed class TreeMarks : IDisposable
         else if (size < described && !isTreeBroken)
         {
             _report(new Finding(
-                Verdict.Truncated, null, $"by export.json the export has {described} leaves, of which {size} are there"));
+                Verdict.Truncated,
+                null,
+                $"by export.json the export has {described} leaves, of which {size} are there"));
         }
 
         for (; _hasHeld; NextHeld())

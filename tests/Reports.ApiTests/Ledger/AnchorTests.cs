@@ -144,10 +144,11 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         string[] forged =
         [
             "7", "[]", """{"lost_size": "many"}""", """{"declaration": 7}""", """{"declaration": ""}""",
-            $"""{{"lost_size": 11, "resumed_size": 5, "lost_root": "{Convert.ToHexStringLower(lost.Root)}"}}""",
+            $$"""{"lost_size": 11, "resumed_size": 5, "lost_root": "{{Convert.ToHexStringLower(lost.Root)}}"}""",
             Event(said.Sign([stranger])), Event((said with { Origin = "other" }).Sign([own])),
             Event((said with { LostSize = 12 }).Sign([own])), Event((said with { LostRoot = root }).Sign([own])),
-            Event((said with { ResumedSize = 4 }).Sign([own])), Event((said with { ResumedRoot = lost.Root }).Sign([own])),
+            Event((said with { ResumedSize = 4 }).Sign([own])),
+            Event((said with { ResumedRoot = lost.Root }).Sign([own])),
         ];
         foreach (var data in forged)
         {
