@@ -78,9 +78,7 @@ public sealed class AuditModule : ICarterModule
             ServiceLifetime.Singleton, includeInternalTypes: true);
         ArgumentNullException.ThrowIfNull(options.Replay, nameof(options));
         return services.AddSingleton(options.Replay)
-            .AddHostedService(s => s.GetRequiredService<LedgerOutages>())
-            .AddSingleton<LedgerOutages>()
-            .AddSingleton<LedgerOutageEnded>(s => s.GetRequiredService<LedgerOutages>().EndAsync)
+            .AddHostedService<LedgerOutages>()
             .AddHostedService(s => s.GetRequiredService<CurrentCheckpoint>())
             .AddSingleton<CurrentCheckpoint>()
             .AddSingleton(s => new AuditorDatabase(
@@ -149,6 +147,7 @@ public sealed class AuditModule : ICarterModule
             .DescribeCheckpoints();
         app.MapGet(ReadLedger.LeavesPath, ReadLedger.Leaves).Reads(AuditSurface.Leaves).DescribeLeaves();
         app.MapGet(ReadLedger.KeysPath, ReadLedger.Keys).Reads(AuditSurface.Checkpoint).DescribeKeys();
+        app.MapGet(ShowLedger.Path, ShowLedger.Endpoint).Reads(AuditSurface.Checkpoint).DescribeLedger();
         app.MapGet(Prove.ProofPath + "{id}", Prove.Event).Reads(AuditSurface.Proof).DescribeProof();
         app.MapGet(Prove.ReceiptPath + "{id}", Prove.Receipt).Reads(AuditSurface.Proof).DescribeReceipt();
         app.MapGet(Prove.ConsistencyPath, Prove.Consistency).Reads(AuditSurface.Consistency).DescribeConsistency();

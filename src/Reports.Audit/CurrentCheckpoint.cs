@@ -49,12 +49,26 @@ internal sealed partial class CurrentCheckpoint(
     /// <summary>The ledger as it is now.</summary>
     public async Task<LedgerView> ReadAsync(CancellationToken cancellation)
     {
-        await using var command = database.Source.CreateCommand(Read);
-        await using var row = await command.ExecuteReaderAsync(cancellation);
+        await using var batch = database.Source.CreateBatch();
+        foreach (var sql in (string[])[Read, LedgerFaults.Open])
+        {
+            var command = batch.CreateBatchCommand();
+            command.CommandText = sql;
+            batch.BatchCommands.Add(command);
+        }
+
+        await using var row = await batch.ExecuteReaderAsync(cancellation);
         await row.ReadAsync(cancellation);
-        return new LedgerView(
-            row.IsDBNull(0) ? null : row.GetString(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3),
-            row.IsDBNull(4) ? TimeSpan.Zero : row.GetTimeSpan(4));
+        var view = LedgerView.None with
+        {
+            Note = row.IsDBNull(0) ? null : row.GetString(0),
+            Size = row.GetInt64(1),
+            LastSequence = row.GetInt64(2),
+            Given = row.GetInt64(3),
+            Lag = row.IsDBNull(4) ? TimeSpan.Zero : row.GetTimeSpan(4),
+        };
+        await row.NextResultAsync(cancellation);
+        return view with { Faults = await LedgerFaults.ReadAsync(row, cancellation) };
     }
 
     /// <inheritdoc/>

@@ -4,7 +4,8 @@ using Reports.Audit.Sealing;
 namespace Reports.Audit;
 
 /// <summary>
-/// The ledger seals, and nothing that is sealed was changed as far as is known. Reads and downloads go on without it.
+/// The ledger seals, and nothing that is sealed was changed as far as is known, to whichever node. Reads and downloads go
+/// on without it.
 /// </summary>
 internal sealed class LedgerCheck(LedgerState state) : IHealthCheck
 {
@@ -15,7 +16,7 @@ internal sealed class LedgerCheck(LedgerState state) : IHealthCheck
     {
         ArgumentNullException.ThrowIfNull(context);
         return Task.FromResult(
-            state is { Fault: null, HasAnchors: true } && state.Findings.Count == 0 && state.Seen.Lag < LongestLag
+            state is { Fault: null, HasAnchors: true, Findings.Count: 0, Seen.Faults.Count: 0 } && state.Seen.Lag < LongestLag
                 ? HealthCheckResult.Healthy()
                 : new HealthCheckResult(context.Registration.FailureStatus));
     }

@@ -52,6 +52,36 @@ internal sealed record AuditConsistency(
     [property: Description("The checkpoint of the larger size; null when none was signed at it.")]
     string? ToCheckpoint);
 
+/// <summary>How the ledger does; written by <see cref="ShowLedger"/>, and here for the OpenAPI document.</summary>
+[Description("How the ledger does, the same on every node.")]
+internal sealed record AuditLedger(
+    [property: Description("How many leaves there are.")]
+    long Size,
+    [property: Description("Up to which sequence everything is sealed.")]
+    long LastSequence,
+    [property: Description("How many events are not sealed, at the most: how many numbers were given out since.")]
+    long Unsealed,
+    [property: Description("For how many seconds the oldest of them waits.")]
+    double LagSeconds,
+    [property: Description("`sealing`, `nobody seals`, or `stopped: ` and why.")]
+    string State,
+    [property: Description("What is wrong, the oldest first.")]
+    IReadOnlyList<AuditLedgerFault> Faults);
+
+/// <summary>What is wrong with the ledger; written by <see cref="ShowLedger"/>.</summary>
+[Description("Something that is wrong with the ledger.")]
+internal sealed record AuditLedgerFault(
+    [property: Description("`stopped`: nothing more is sealed; `found`: with what is sealed; `anchors`: no checkpoint can be laid down.")]
+    string Kind,
+    [property: Description("What it is, as a verifier says it.")]
+    string Verdict,
+    [property: Description("The event that it is wrong with; 0 when it is none in particular.")]
+    long Sequence,
+    [property: Description("The same for people. The words may change.")]
+    string Cause,
+    [property: Description("Since when it is known, by the database's clock.")]
+    DateTime Since);
+
 /// <summary>What the OpenAPI document says of the ledger.</summary>
 internal static class LedgerDescription
 {
@@ -87,6 +117,13 @@ internal static class LedgerDescription
             "readLedgerKeys",
             "Read the public keys",
             "The public keys that have signed checkpoints. Compare their ids with those that you were given by other means.");
+
+    public static void DescribeLedger(this RouteHandlerBuilder endpoint) => endpoint
+        .Produces<AuditLedger>()
+        .Describe(
+            "showLedger",
+            "Show how the ledger does",
+            "How far it is, whether somebody seals, and what is wrong with it, whichever node found that.");
 
     public static void DescribeProof(this RouteHandlerBuilder endpoint) => endpoint
         .Produces<AuditProof>()

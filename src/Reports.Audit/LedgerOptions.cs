@@ -38,8 +38,11 @@ public sealed record LedgerOptions
     /// <summary>How often a node looks whether it is its turn to seal, and a stopped ledger whether it can go on.</summary>
     internal TimeSpan RetryInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often a sealer looks for events that came late or are gone.</summary>
+    /// <summary>How long a sealer rests between two looks at what is sealed.</summary>
     internal TimeSpan SweepInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>What waits longer for its seal has met an outage of the ledger.</summary>
+    internal TimeSpan LongestWait { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How many leaves one checkpoint takes in at the most.</summary>
     internal int LargestBatch { get; init; } = 5000;

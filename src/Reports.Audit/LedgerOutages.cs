@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using Marten;
 using Marten.Exceptions;
 using Microsoft.Extensions.Hosting;
@@ -10,38 +9,34 @@ using Reports.Contracts.Events;
 namespace Reports.Audit;
 
 /// <summary>
-/// Puts on record that the ledger had stopped and goes on. Sealing does not wait for it, and what the event store does
-/// not take now is tried again; a process that ends before loses it, as its log does not.
+/// Makes events of the outages that the ledger has noted with its checkpoints: whoever sealed when one was over need not
+/// know the event store, or be there any more. Each has the id of its event, so that once is enough.
 /// </summary>
 internal sealed partial class LedgerOutages(
-    IDocumentStore store, TimeProvider clock, ILogger<LedgerOutages> log) : BackgroundService
+    IDocumentStore store, AuditorDatabase database, TimeProvider clock, ILogger<LedgerOutages> log) : BackgroundService
 {
-    private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(5);
+    private const string Unrecorded =
+        """
+        select o.id, o.cause, o.began, o.ended from ledger.outages o
+        where not exists (select from events.mt_streams s where s.id = o.id) order by o.size limit 100
+        """;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
     private readonly Guid _node = Guid.CreateVersion7(clock.GetUtcNow());
-    private readonly Channel<AuditOutageRecorded> _ended = Channel.CreateUnbounded<AuditOutageRecorded>();
-
-    /// <summary>Notes an outage that is over.</summary>
-    public Task EndAsync(string cause, DateTimeOffset from, DateTimeOffset to)
-    {
-        var now = clock.GetUtcNow();
-        _ended.Writer.TryWrite(new AuditOutageRecorded(
-            Guid.CreateVersion7(now), _node, AuditPart.Ledger, cause, from, to, 0, Actor.Service, now));
-        return Task.CompletedTask;
-    }
+    private bool _isFailing;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var timer = new PeriodicTimer(Interval);
         try
         {
-            await foreach (var outage in _ended.Reader.ReadAllAsync(stoppingToken))
+            do
             {
-                while (!await TryRecordAsync(outage))
-                {
-                    await Task.Delay(BetweenTries, stoppingToken);
-                }
+                await TryAsync(stoppingToken);
             }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException)
         {
@@ -49,7 +44,45 @@ internal sealed partial class LedgerOutages(
         }
     }
 
-    private async Task<bool> TryRecordAsync(AuditOutageRecorded outage)
+    private async Task TryAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            foreach (var outage in await UnrecordedAsync(cancellation))
+            {
+                await RecordAsync(outage);
+            }
+
+            _isFailing = false;
+        }
+        catch (Exception e) when (!cancellation.IsCancellationRequested)
+        {
+            if (!_isFailing)
+            {
+                NotRecorded(log, e);
+            }
+
+            _isFailing = true;
+        }
+    }
+
+    private async Task<List<AuditOutageRecorded>> UnrecordedAsync(CancellationToken cancellation)
+    {
+        var now = clock.GetUtcNow();
+        await using var command = database.Source.CreateCommand(Unrecorded);
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        var outages = new List<AuditOutageRecorded>();
+        while (await row.ReadAsync(cancellation))
+        {
+            outages.Add(new AuditOutageRecorded(
+                row.GetGuid(0), _node, AuditPart.Ledger, row.GetString(1), row.GetFieldValue<DateTimeOffset>(2),
+                row.GetFieldValue<DateTimeOffset>(3), 0, Actor.Service, now));
+        }
+
+        return outages;
+    }
+
+    private async Task RecordAsync(AuditOutageRecorded outage)
     {
         try
         {
@@ -57,20 +90,13 @@ internal sealed partial class LedgerOutages(
             session.LastModifiedBy = Actor.Service.Id;
             session.Events.StartStream<AuditStream>(outage.OutageId, outage);
             await session.SaveChangesAsync(CancellationToken.None);
-            return true;
         }
         catch (ExistingStreamIdCollisionException)
         {
-            // The answer to its commit was lost.
-            return true;
-        }
-        catch (Exception e)
-        {
-            NotTaken(log, e);
-            return false;
+            // Another node was first, or the answer to the commit was lost.
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "An outage of the ledger could not be put on record; it is tried again")]
-    private static partial void NotTaken(ILogger log, Exception cause);
+    [LoggerMessage(LogLevel.Warning, "Outages of the ledger could not be put on record; it is tried again")]
+    private static partial void NotRecorded(ILogger log, Exception cause);
 }

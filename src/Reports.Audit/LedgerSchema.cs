@@ -118,12 +118,31 @@ internal static class LedgerSchema
             last_seq bigint not null,
             edge     bytea not null,
             note     text not null,
-            made_at  timestamptz not null default clock_timestamp()
+            made_at  timestamptz not null default clock_timestamp(),
+            oldest   timestamptz not null default clock_timestamp() -- when the first of what it newly seals was recorded
         );
         create table if not exists ledger.keys (
             id         text primary key,
             pem        text not null,
             first_used timestamptz not null default clock_timestamp()
+        );
+        -- What is wrong with the ledger, and that it is no more: of the latter, "ends" names the row of the former.
+        create table if not exists ledger.faults (
+            id       uuid primary key,
+            kind     text not null,
+            verdict  text not null,
+            sequence bigint not null,
+            cause    text not null,
+            at       timestamptz not null default clock_timestamp(),
+            ends     uuid unique references ledger.faults
+        );
+        -- Times in which events waited too long for their seal; each becomes an event with this id.
+        create table if not exists ledger.outages (
+            id    uuid primary key,
+            size  bigint not null unique,
+            began timestamptz not null,
+            ended timestamptz not null,
+            cause text not null
         );
         """;
 
@@ -166,7 +185,7 @@ internal static class LedgerSchema
                     union all
                     select unnest(array[
                         'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',
-                        'ledger.keys'])::regclass,
+                        'ledger.keys', 'ledger.faults', 'ledger.outages'])::regclass,
                         'refuse_change',
                         'before update or delete on %s for each row execute function ledger.refuse_change()'
                     union all
@@ -176,7 +195,7 @@ internal static class LedgerSchema
                     union all
                     select unnest(array[
                         'events.mt_events', 'events.mt_streams', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes',
-                        'ledger.checkpoints', 'ledger.keys'])::regclass,
+                        'ledger.checkpoints', 'ledger.keys', 'ledger.faults', 'ledger.outages'])::regclass,
                         'refuse_truncate',
                         'before truncate on %s for each statement execute function ledger.refuse_change()'
                 ) w (place, called, fires)

@@ -32,7 +32,8 @@ internal static class DatabaseGrants
     private const string Ledger = $"""
         grant usage on schema ledger to {App}, {Sealer}, {Auditor};
         grant select on all tables in schema ledger to {App}, {Sealer}, {Auditor};
-        grant insert on ledger.leaves, ledger.nodes, ledger.checkpoints, ledger.keys to {Sealer};
+        grant insert on ledger.leaves, ledger.nodes, ledger.checkpoints, ledger.keys, ledger.faults,
+            ledger.outages to {Sealer};
         """;
 
     // Where a request came from is written and never read back by the service; names and hashes of secrets are erased

@@ -15,7 +15,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     private static readonly string[] Kept =
     [
         "events.mt_events", "events.mt_streams", "ledger.row_hashes", "ledger.leaves", "ledger.nodes",
-        "ledger.checkpoints", "ledger.keys",
+        "ledger.checkpoints", "ledger.keys", "ledger.faults", "ledger.outages",
     ];
 
     public static TheoryData<string> Roles => ["app", "sealer", "auditor"];
@@ -58,6 +58,8 @@ public sealed class DatabaseRoleTests(ReportsApp app)
             "update ledger.nodes set hash = hash",
             "update ledger.checkpoints set note = note",
             "update ledger.keys set pem = pem",
+            "update ledger.faults set ends = id",
+            "update ledger.outages set cause = cause",
             "insert into ledger.row_hashes (seq_id, leaf, recorded_at) values (-1, '', now())",
             "select from events.mt_events for update",
             "select from events.mt_events for share",
@@ -120,9 +122,9 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     }
 
     [Theory]
-    [InlineData("app", "ledger.leaves (idx)", "ledger.nodes (level)", "ledger.checkpoints (note)", "ledger.keys (id)")]
+    [InlineData("app", "ledger.leaves (idx)", "ledger.nodes (level)", "ledger.checkpoints (note)", "ledger.keys (id)", "ledger.faults (id)", "ledger.outages (id)")]
     [InlineData("sealer", "events.mt_events (seq_id)", "events.mt_streams (id)", "events.mt_event_progression (name)")]
-    [InlineData("auditor", "events.mt_events (seq_id)", "events.mt_streams (id)", "ledger.leaves (idx)", "ledger.nodes (level)", "ledger.checkpoints (note)", "ledger.keys (id)", "reports.finished_reports (report_id)", "reports.origins (origin)")]
+    [InlineData("auditor", "events.mt_events (seq_id)", "events.mt_streams (id)", "ledger.leaves (idx)", "ledger.nodes (level)", "ledger.checkpoints (note)", "ledger.keys (id)", "ledger.faults (id)", "ledger.outages (id)", "reports.finished_reports (report_id)", "reports.origins (origin)")]
     public async Task each_writes_only_what_is_its_own(string role, params string[] tables)
     {
         await DeniedAsync(role, tables.Select(table => $"insert into {table} values (null)"));
@@ -178,8 +180,10 @@ public sealed class DatabaseRoleTests(ReportsApp app)
         "select ledger.leaf(e, h.recorded_at), h.leaf from events.mt_events e join ledger.row_hashes h using (seq_id) limit 5",
         "insert into ledger.leaves (idx, seq_id, leaf) values (1000000000, -1, sha256(''))",
         "insert into ledger.nodes (level, idx, hash) values (8, 1000000000, sha256(''))",
-        "insert into ledger.checkpoints (size, root, last_seq, edge, note) values (1000000000, sha256(''), 1, '', '')",
-        "insert into ledger.keys (id, pem) values ('test', '')")]
+        "insert into ledger.checkpoints (size, root, last_seq, edge, note, oldest) values (1000000000, sha256(''), 1, '', '', now())",
+        "insert into ledger.keys (id, pem) values ('test', '')",
+        "insert into ledger.faults (id, kind, verdict, sequence, cause) values (gen_random_uuid(), 'found', 'FORK', 1, '')",
+        "insert into ledger.outages (id, size, began, ended, cause) values (gen_random_uuid(), 1000000000, now(), now(), '')")]
     [InlineData(
         "auditor",
         "select e.data, l.idx from events.mt_events e left join ledger.leaves l using (seq_id) limit 5",
@@ -207,6 +211,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
             "update events.mt_events set data = data", "update ledger.row_hashes set leaf = leaf",
             "update ledger.leaves set leaf = leaf", "update ledger.nodes set hash = hash",
             "update ledger.checkpoints set note = note", "update ledger.keys set pem = pem",
+            "update ledger.faults set ends = id", "update ledger.outages set cause = cause",
         ]);
         foreach (var statement in statements)
         {
@@ -218,8 +223,10 @@ public sealed class DatabaseRoleTests(ReportsApp app)
                 "insert into events.mt_events (seq_id, id, version, data, type, timestamp, tenant_id) values (nextval('events.mt_events_sequence'), gen_random_uuid(), 1, '{}', 'test', now(), 'test')",
                 "insert into ledger.leaves (idx, seq_id, leaf) values (1000000000, -1, sha256(''))",
                 "insert into ledger.nodes (level, idx, hash) values (8, 1000000000, sha256(''))",
-                "insert into ledger.checkpoints (size, root, last_seq, edge, note) values (1000000000, sha256(''), 1, '', '')",
+                "insert into ledger.checkpoints (size, root, last_seq, edge, note, oldest) values (1000000000, sha256(''), 1, '', '', now())",
                 "insert into ledger.keys (id, pem) values ('test', '')",
+                "insert into ledger.faults (id, kind, verdict, sequence, cause) values (gen_random_uuid(), 'found', 'FORK', 1, '')",
+                "insert into ledger.outages (id, size, began, ended, cause) values (gen_random_uuid(), 1000000000, now(), now(), '')",
             ])
             {
                 await using var filling = new NpgsqlCommand(fill, connection);

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
-using Reports.Audit.Sealing;
+using Reports.ApiTests.Audit;
 using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
@@ -133,19 +133,82 @@ public sealed class OutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task an_outage_of_the_ledger_is_on_record_even_if_it_ends_while_the_event_store_is_away()
+    public async Task an_outage_of_the_ledger_shows_on_every_node_while_it_lasts_and_is_on_record_once_it_is_over()
     {
-        var from = new DateTimeOffset(2026, 11, 23, 0, 5, 9, TimeSpan.Zero);
-        await _app.CutDatabaseAsync();
-        await _app.Services.GetRequiredService<LedgerOutageEnded>()("MODIFIED", from, from.AddMinutes(1));
-        await Eventually.GetAsync(
-            () => Task.FromResult(_app.Log.Lines.FirstOrDefault(l => l.Contains("An outage of the ledger could not be put"))),
-            "the event store to refuse it");
-        await _app.RestoreDatabaseAsync();
+        await _app.MerchantAsync();
+        await AuditClient.SealedAsync(_app);
+
+        // A number that is held holds up the sealing, so that there is time to change what is not sealed.
+        await using var connection = await _app.Database.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var draw = new NpgsqlCommand("select nextval('events.mt_events_sequence')", connection, transaction);
+        var number = (long)(await draw.ExecuteScalarAsync())!;
+        var merchant = await _app.MerchantAsync();
+        var began = await AskAsync<DateTime>($"select min(recorded_at) from ledger.row_hashes where seq_id > {number}");
+        await AttackAsync($"update events.mt_events set user_name = 'x' || user_name where seq_id = {number + 1}");
+        await Eventually.IsTrueAsync(
+            () => AskAsync<bool>(
+                $"select clock_timestamp() - min(recorded_at) > '10 s' from ledger.row_hashes where seq_id > {number}"),
+            "an event to wait for ten seconds");
+        await transaction.RollbackAsync();
+
+        await using var late = await _app.ListenAsync("--Reports:Ledger:Seals=false");
+        var key = await _app.KeyAsync(null, isAuditor: true);
+        HttpClient[] nodes =
+        [
+            new() { BaseAddress = new Uri(late.Urls.First()) }, new() { BaseAddress = _app.Address },
+            _app.Host.Server.CreateClient(),
+        ];
+        var fault = $"MODIFIED {number + 1}: the event is not what it was when it was inserted";
+        foreach (var node in nodes)
+        {
+            node.DefaultRequestHeaders.Add("Api-Key", key);
+            await Eventually.IsTrueAsync(() => SealsAsync(node, false), "the health to tell");
+            using var answer = JsonDocument.Parse(
+                await node.GetStringAsync(new Uri($"{AuditClient.Path}ledger", UriKind.Relative)));
+            answer.RootElement.GetProperty("state").GetString().ShouldBe($"stopped: {fault}");
+            var told = answer.RootElement.GetProperty("faults").EnumerateArray().ShouldHaveSingleItem();
+            (told.GetProperty("kind").GetString(), told.GetProperty("sequence").GetInt64())
+                .ShouldBe(("stopped", number + 1));
+        }
+
+        (await OutagesAsync()).ShouldBeEmpty();
+        await AttackAsync($"update events.mt_events set user_name = substr(user_name, 2) where seq_id = {number + 1}");
+        foreach (var node in nodes)
+        {
+            await Eventually.IsTrueAsync(() => SealsAsync(node, true), "the health to tell");
+            node.Dispose();
+        }
 
         var recorded = await Eventually.GetAsync(
-            async () => (await OutagesAsync()).SingleOrDefault(o => o.Part == AuditPart.Ledger), "the outage to be on record");
-        (recorded.Cause, recorded.From, recorded.To).ShouldBe(("MODIFIED", from, from.AddMinutes(1)));
+            async () => (await OutagesAsync()).SingleOrDefault(), "the outage to be on record");
+        (recorded.Part, recorded.Cause).ShouldBe((AuditPart.Ledger, "MODIFIED"));
+        recorded.From.UtcDateTime.ShouldBe(began);
+        (recorded.To - recorded.From).ShouldBeGreaterThan(TimeSpan.FromSeconds(10));
+        (await AskAsync<long>("select count(*) from ledger.outages")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task an_outage_that_no_node_put_on_record_is_put_there_by_the_next_and_once()
+    {
+        // As `seal` leaves it, or a node that was killed.
+        await _app.CutDatabaseAsync();
+        await Eventually.GetAsync(
+            () => Task.FromResult(_app.Log.Lines.FirstOrDefault(l => l.Contains("Outages of the ledger could not be put"))),
+            "the event store to be away");
+        await _app.RestoreDatabaseAsync();
+        await AttackAsync(
+            """
+            insert into ledger.outages (id, size, began, ended, cause)
+            values ('019ab3e4-5c00-7e55-8f3e-2b8c6d1a4e70', 1, '2026-11-23T00:05:09Z', '2026-11-23T00:06:09Z', 'delayed')
+            """);
+        await using var another = await _app.ListenAsync();
+
+        var recorded = await Eventually.GetAsync(
+            async () => (await OutagesAsync()).SingleOrDefault(o => o.Cause == "delayed" && o.From.Minute == 5),
+            "the outage to be on record");
+        (recorded.OutageId, recorded.To - recorded.From)
+            .ShouldBe((Guid.Parse("019ab3e4-5c00-7e55-8f3e-2b8c6d1a4e70"), TimeSpan.FromMinutes(1)));
     }
 
     [Fact]
@@ -262,6 +325,25 @@ public sealed class OutageTests : IAsyncLifetime
         }
 
         return found;
+    }
+
+    private static async Task<bool> SealsAsync(HttpClient node, bool expected)
+    {
+        using var answer = await node.GetAsync(new Uri("/health/ledger", UriKind.Relative));
+        return answer.StatusCode == (expected ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable);
+    }
+
+    private async Task<T> AskAsync<T>(string sql)
+    {
+        await using var command = _app.Database.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    private async Task AttackAsync(string sql)
+    {
+        await using var command = _app.Database.CreateCommand(
+            $"begin; set local session_replication_role = replica; {sql}; commit");
+        await command.ExecuteNonQueryAsync();
     }
 
     private static async Task<string?> CheckAsync(HttpClient client)

@@ -15,14 +15,33 @@ internal sealed class Anchors(string directory)
     private const int SizeDigits = 20;
     private const UnixFileMode ReadOnly = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    /// <summary>
+    /// Makes the directory for a ledger that begins. Later, one that is not there was there: it is not made again, or
+    /// what is not mounted would look like what is empty.
+    /// </summary>
+    /// <returns>Whether it is there.</returns>
+    public bool Begin()
+    {
+        try
+        {
+            return Directory.CreateDirectory(directory).Exists;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // To lay the first one down will fail, and tell.
+            return Directory.Exists(directory);
+        }
+    }
+
     /// <summary>The checkpoints that are there, the largest first. Files that hold none are left out.</summary>
     /// <returns>The checkpoints with the names of their files.</returns>
-    public IEnumerable<(string File, SignedCheckpoint Signed)> LargestFirst() =>
-        !Directory.Exists(directory) ? []
-        : Directory.EnumerateFiles(directory, $"{Prefix}*{Suffix}").OrderDescending(StringComparer.Ordinal)
-            .Select(file => (file, SignedCheckpoint.Parse(File.ReadAllText(file))))
-            .Where(anchor => anchor.Item2 is not null)
-            .Select(anchor => (Path.GetFileName(anchor.file), anchor.Item2!));
+    /// <exception cref="LedgerFaultException">They cannot be read.</exception>
+    public IEnumerable<(string File, SignedCheckpoint Signed)> LargestFirst() => Read(
+            () => Directory.GetFiles(directory, $"{Prefix}*{Suffix}"))
+        .OrderDescending(StringComparer.Ordinal)
+        .Select(file => (file, SignedCheckpoint.Parse(Read(() => File.ReadAllText(file)))))
+        .Where(anchor => anchor.Item2 is not null)
+        .Select(anchor => (Path.GetFileName(anchor.file), anchor.Item2!));
 
     /// <summary>Lays a checkpoint down, if it is not there. It is complete under its name, or not there at all.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
@@ -42,6 +61,19 @@ internal sealed class Anchors(string directory)
         }
     }
 
+    private static T Read<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LedgerFaultException(
+                LedgerVerdict.NoAnchors, 0, $"the anchors cannot be read, and nothing else tells what was cut off: {e.Message}");
+        }
+    }
+
     private static Checkpoint? Checkpoint(string file) => SignedCheckpoint.Parse(File.ReadAllText(file))?.Checkpoint;
 
     private static bool IsSame(Checkpoint a, Checkpoint b) =>
@@ -54,7 +86,6 @@ internal sealed class Anchors(string directory)
             return false;
         }
 
-        Directory.CreateDirectory(directory);
         var whole = Path.Combine(directory, $".{Path.GetRandomFileName()}");
         try
         {

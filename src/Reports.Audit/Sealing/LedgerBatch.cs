@@ -17,7 +17,7 @@ internal sealed class LedgerBatch
 
     private const string Hashes =
         """
-        select seq_id, leaf from ledger.row_hashes
+        select seq_id, leaf, recorded_at from ledger.row_hashes
         where seq_id > $1 and seq_id <= $2 order by seq_id limit $3
         """;
 
@@ -31,7 +31,7 @@ internal sealed class LedgerBatch
 
     private const string LateHashes =
         """
-        select h.seq_id, h.leaf from ledger.row_hashes h
+        select h.seq_id, h.leaf, h.recorded_at from ledger.row_hashes h
         where h.seq_id = any($1) and not exists (select from ledger.leaves l where l.seq_id = h.seq_id)
         order by h.seq_id
         """;
@@ -47,6 +47,9 @@ internal sealed class LedgerBatch
 
     /// <summary>Their sequences.</summary>
     public long[] Sequences => [.. _sequences];
+
+    /// <summary>When the first of them was recorded.</summary>
+    public DateTime Oldest { get; private set; } = DateTime.MaxValue;
 
     /// <summary>Their leaves.</summary>
     public byte[][] Leaves => [.. _leaves];
@@ -114,10 +117,10 @@ internal sealed class LedgerBatch
 
         await using (var row = await reads.ExecuteReaderAsync(cancellation))
         {
-            var recorded = new List<(long Sequence, byte[] Leaf)>();
+            var recorded = new List<RowHash>();
             while (await row.ReadAsync(cancellation))
             {
-                recorded.Add((row.GetInt64(0), row.GetFieldValue<byte[]>(1)));
+                recorded.Add(new(row.GetInt64(0), row.GetFieldValue<byte[]>(1), row.GetDateTime(2)));
             }
 
             await row.NextResultAsync(cancellation);
@@ -128,33 +131,34 @@ internal sealed class LedgerBatch
     }
 
     private async Task MatchAsync(
-        NpgsqlDataReader row, List<(long Sequence, byte[] Leaf)> recorded, int most, CancellationToken cancellation)
+        NpgsqlDataReader row, List<RowHash> recorded, int most, CancellationToken cancellation)
     {
         var (next, begin) = (0, Count);
         while (Fault is null && Count - begin < most)
         {
             long? sequence = await row.ReadAsync(cancellation) ? row.GetInt64(0) : null;
-            var hash = next < recorded.Count ? recorded[next] : default((long Sequence, byte[] Leaf)?);
+            var hash = next < recorded.Count ? recorded[next] : null;
             if (sequence is null && hash is null)
             {
                 return;
             }
 
-            Fault = hash is null || hash.Value.Sequence > sequence
+            Fault = hash is null || hash.Sequence > sequence
                 ? new(LedgerVerdict.Inserted, sequence!.Value, "the row was put in without the hash that every insertion takes")
-                : sequence is null || hash.Value.Sequence < sequence
-                    ? new(LedgerVerdict.Missing, hash.Value.Sequence, "the event was inserted and is gone")
-                    : Find(row, hash.Value);
+                : sequence is null || hash.Sequence < sequence
+                    ? new(LedgerVerdict.Missing, hash.Sequence, "the event was inserted and is gone")
+                    : Find(row, hash);
             if (Fault is null)
             {
-                _sequences.Add(hash!.Value.Sequence);
-                _leaves.Add(hash.Value.Leaf);
+                _sequences.Add(hash!.Sequence);
+                _leaves.Add(hash.Leaf);
+                Oldest = hash.RecordedAt < Oldest ? hash.RecordedAt : Oldest;
                 next++;
             }
         }
     }
 
-    private static LedgerFaultException? Find(NpgsqlDataReader row, (long Sequence, byte[] Leaf) hash) =>
+    private static LedgerFaultException? Find(NpgsqlDataReader row, RowHash hash) =>
         !row.GetFieldValue<byte[]>(1).AsSpan().SequenceEqual(hash.Leaf)
             ? new(LedgerVerdict.Modified, hash.Sequence, "the event is not what it was when it was inserted")
         : row.GetBoolean(2)
@@ -162,4 +166,6 @@ internal sealed class LedgerBatch
         : row.GetBoolean(3)
             ? new(LedgerVerdict.Modified, hash.Sequence, "the event has binary data, which the service never writes")
         : null;
+
+    private sealed record RowHash(long Sequence, byte[] Leaf, DateTime RecordedAt);
 }

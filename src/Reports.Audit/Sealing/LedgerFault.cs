@@ -20,6 +20,9 @@ internal enum LedgerVerdict
 
     /// <summary>The newest checkpoint is not signed by a key that is believed, or not as it is written.</summary>
     BadSignature,
+
+    /// <summary>What the anchors know cannot be read, or a checkpoint not laid down.</summary>
+    NoAnchors,
 }
 
 /// <summary>The ledger stops: going on would seal over something that is wrong.</summary>
@@ -35,6 +38,10 @@ internal sealed class LedgerFaultException(LedgerVerdict verdict, long sequence,
 
     public string Cause { get; } = cause;
 
+    /// <summary>A fault as it was recorded.</summary>
+    public static LedgerFaultException Of(LedgerFaultRow row) =>
+        new(Enum.GetValues<LedgerVerdict>().Single(v => Word(v) == row.Verdict), row.Sequence, row.Cause);
+
     public static string Word(LedgerVerdict verdict) => verdict switch
     {
         LedgerVerdict.Modified => "MODIFIED",
@@ -43,6 +50,7 @@ internal sealed class LedgerFaultException(LedgerVerdict verdict, long sequence,
         LedgerVerdict.Truncated => "TRUNCATED",
         LedgerVerdict.Fork => "FORK",
         LedgerVerdict.BadSignature => "BAD_SIGNATURE",
+        LedgerVerdict.NoAnchors => "NO_ANCHORS",
         _ => throw new ArgumentOutOfRangeException(nameof(verdict)),
     };
 }

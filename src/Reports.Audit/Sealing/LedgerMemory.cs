@@ -68,6 +68,11 @@ internal sealed class LedgerMemory(LedgerOptions options, LedgerKeys keys, TimeP
     /// <exception cref="LedgerFaultException">The ledger is shorter, or another.</exception>
     public async Task CheckAsync(NpgsqlConnection connection, LedgerHead head, CancellationToken cancellation)
     {
+        if (head.Size == 0 && _sealed is null && _anchors?.Begin() == false)
+        {
+            return;
+        }
+
         if (_sealed is { Checkpoint.Size: var size } && size > head.Size)
         {
             // It is the only proof of what is gone.

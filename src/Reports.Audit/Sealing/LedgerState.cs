@@ -10,9 +10,9 @@ internal sealed class LedgerState : IDisposable
     private readonly Meter _meter;
     private readonly Counter<long> _sealed;
     private readonly Counter<long> _late;
-    private readonly Dictionary<long, LedgerFaultException> _found = [];
+    private readonly Counter<long> _unswept;
+    private List<LedgerFaultException> _found = [];
     private DateTimeOffset? _failingSince;
-    private string? _cause;
 
     public LedgerState(IMeterFactory meters, TimeProvider clock)
     {
@@ -21,16 +21,24 @@ internal sealed class LedgerState : IDisposable
         _sealed = _meter.CreateCounter<long>("reports.ledger.sealed", "{event}", "Events that this node has sealed.");
         _late = _meter.CreateCounter<long>(
             "reports.ledger.late", "{event}", "Events that were sealed after later ones, which should never be.");
+        _unswept = _meter.CreateCounter<long>(
+            "reports.ledger.sweeps.failed", "{sweep}", "Looks at what is sealed that failed; each is tried again.");
         _meter.CreateObservableGauge(
             "reports.ledger.size", () => Seen.Size, "{leaf}", "How many leaves the ledger has.");
         _meter.CreateObservableGauge(
             "reports.ledger.lag", () => Seen.Lag.TotalSeconds, "s", "For how long the oldest unsealed event waits.");
         _meter.CreateObservableGauge(
-            "reports.ledger.stopped", () => Fault is null ? 0 : 1, "{ledger}",
-            "Whether this node may not seal because something is wrong with what is recorded.");
+            "reports.ledger.stopped",
+            () => Fault is null && !Seen.Faults.Any(f => f.Kind == LedgerFaults.Stopped) ? 0 : 1, "{ledger}",
+            "Whether nobody may seal because something is wrong with what is recorded.");
         _meter.CreateObservableGauge(
-            "reports.ledger.findings", () => Findings.Count, "{event}",
-            "Sealed events that are gone or changed, as far as this node has looked.");
+            "reports.ledger.findings",
+            () => Math.Max(Findings.Count, Seen.Faults.Count(f => f.Kind == LedgerFaults.Found)), "{event}",
+            "What is wrong with what is sealed, as far as it was looked at.");
+        _meter.CreateObservableGauge(
+            "reports.ledger.unanchored",
+            () => HasAnchors && !Seen.Faults.Any(f => f.Kind == LedgerFaults.Anchors) ? 0 : 1, "{ledger}",
+            "Whether no checkpoint can be laid down outside of the database.");
     }
 
     /// <summary>What was last read of the ledger.</summary>
@@ -55,7 +63,7 @@ internal sealed class LedgerState : IDisposable
         {
             lock (_lock)
             {
-                return [.. _found.Values.OrderBy(f => f.Sequence)];
+                return [.. _found.OrderBy(f => f.Sequence)];
             }
         }
     }
@@ -64,15 +72,15 @@ internal sealed class LedgerState : IDisposable
     public void StandBy() => (IsSealing, Fault, _failingSince) = (false, null, null);
 
     /// <summary>A round went well.</summary>
-    /// <returns>The failure that it ended, if there was one.</returns>
-    public (string Cause, DateTimeOffset From, DateTimeOffset To)? Succeed(SealRound round)
+    /// <returns>For how long rounds had failed, if they had.</returns>
+    public TimeSpan? Succeed(SealRound round)
     {
         Rounds++;
         _sealed.Add(round.Sealed);
         _late.Add(round.Late);
-        var over = _failingSince is { } from ? (_cause!, from, _clock.GetUtcNow()) : default((string, DateTimeOffset, DateTimeOffset)?);
+        var failed = _clock.GetUtcNow() - _failingSince;
         (IsSealing, Fault, _failingSince) = (true, null, null);
-        return over;
+        return failed;
     }
 
     /// <summary>A round failed.</summary>
@@ -82,35 +90,29 @@ internal sealed class LedgerState : IDisposable
         var fault = e as LedgerFaultException;
         var isNew = _failingSince is null || fault?.Message != Fault?.Message;
         _failingSince ??= _clock.GetUtcNow();
-        _cause = fault is null ? "unavailable" : LedgerFaultException.Word(fault.Verdict);
         (IsSealing, Fault) = (false, fault);
         return isNew;
     }
 
     /// <summary>Takes in what a sweep found.</summary>
+    /// <param name="known">What was found before, by whomever.</param>
+    /// <param name="findings">What was found now.</param>
     /// <returns>What was not known before.</returns>
-    public IReadOnlyList<LedgerFaultException> Take(SweepFindings findings)
+    public IReadOnlyList<LedgerFaultException> Take(
+        IReadOnlyList<LedgerFaultException> known, SweepFindings findings)
     {
+        var kept = known.Where(f => !findings.HasSeen(f) || findings.Faults.Any(g => g.Message == f.Message)).ToList();
+        var begun = findings.Faults.Where(f => kept.All(k => k.Message != f.Message)).ToList();
         lock (_lock)
         {
-            var known = _found.Keys.ToHashSet();
-            foreach (var (verdict, after, upTo) in findings.Swept)
-            {
-                foreach (var gone in _found.Values.Where(
-                    f => f.Verdict == verdict && f.Sequence > after && f.Sequence <= upTo).ToList())
-                {
-                    _found.Remove(gone.Sequence);
-                }
-            }
-
-            foreach (var fault in findings.Faults)
-            {
-                _found[fault.Sequence] = fault;
-            }
-
-            return [.. findings.Faults.Where(f => !known.Contains(f.Sequence))];
+            _found = [.. kept, .. begun];
         }
+
+        return begun;
     }
+
+    /// <summary>A sweep failed.</summary>
+    public void Unswept() => _unswept.Add(1);
 
     public void Dispose() => _meter.Dispose();
 }
@@ -121,7 +123,9 @@ internal sealed class LedgerState : IDisposable
 /// <param name="LastSequence">Up to which sequence everything is sealed.</param>
 /// <param name="Given">The last sequence that was given out.</param>
 /// <param name="Lag">For how long the oldest unsealed event waits.</param>
-internal sealed record LedgerView(string? Note, long Size, long LastSequence, long Given, TimeSpan Lag)
+/// <param name="Faults">What is wrong with it.</param>
+internal sealed record LedgerView(
+    string? Note, long Size, long LastSequence, long Given, TimeSpan Lag, IReadOnlyList<LedgerFaultRow> Faults)
 {
-    public static LedgerView None { get; } = new(null, 0, 0, 0, TimeSpan.Zero);
+    public static LedgerView None { get; } = new(null, 0, 0, 0, TimeSpan.Zero, []);
 }

@@ -50,6 +50,26 @@ internal static class LedgerTree
         return root;
     }
 
+    /// <summary>The nodes of a kept level that are there.</summary>
+    /// <returns>The hashes by their index.</returns>
+    public static async Task<Dictionary<long, byte[]>> NodesAsync(
+        NpgsqlConnection connection, int level, long first, long end, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(
+            "select idx, hash from ledger.nodes where level = $1 and idx >= $2 and idx < $3", connection);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = level });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = first });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = end });
+        await using var row = await command.ExecuteReaderAsync(cancellation);
+        var nodes = new Dictionary<long, byte[]>();
+        while (await row.ReadAsync(cancellation))
+        {
+            nodes[row.GetInt64(0)] = row.GetFieldValue<byte[]>(1);
+        }
+
+        return nodes;
+    }
+
     // Ranges begin where a perfect subtree of their size would: so equal neighbours always belong together.
     private static void Push(List<(int Level, byte[] Hash)> peaks, int level, byte[] hash)
     {

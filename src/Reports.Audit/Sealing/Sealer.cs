@@ -28,11 +28,33 @@ internal sealed class Sealer : IAsyncDisposable
 
     private const string WriteCheckpoint =
         """
-        insert into ledger.checkpoints (size, root, last_seq, edge, note)
-        select $1, $2, $3, $4, $5
+        insert into ledger.checkpoints (size, root, last_seq, edge, note, oldest)
+        select $1, $2, $3, $4, $5, $7
         where $6 is not distinct from (select note from ledger.checkpoints where size < $1 order by size desc limit 1)
           and not exists (select from ledger.checkpoints where size >= $1)
         returning size
+        """;
+
+    // An outage is a run of checkpoints that came too late for what they seal. It is over with one that did not, or when
+    // nothing more waits; and it is known whoever made them. What was there before the first sealer waits since that.
+    private static readonly string WriteOutage =
+        $"""
+        insert into ledger.outages (id, size, began, ended, cause)
+        select $2, run.size, run.began, run.ended, coalesce(
+            (select f.verdict from ledger.faults f
+             where f.ends is null and f.kind = '{LedgerFaults.Stopped}' and f.at <= run.ended
+               and not exists (select from ledger.faults e where e.ends = f.id and e.at < run.began)
+             order by f.at desc limit 1), 'delayed')
+        from (
+            select max(c.size) as size, max(c.made_at) as ended,
+                greatest(min(c.oldest), (select min(k.first_used) from ledger.keys k)) as began
+            from ledger.checkpoints c
+            where c.size <= $1 and c.made_at - c.oldest > $4 and c.size > (
+                select coalesce(max(before.size), 0) from (
+                    (select p.size from ledger.checkpoints p
+                     where p.size < $1 and p.made_at - p.oldest <= $4 order by p.size desc limit 1)
+                    union all select max(o.size) from ledger.outages o) before)) run
+        where run.ended - run.began > $4 and ($3 or run.size < $1)
         """;
 
     private readonly NpgsqlConnection _connection;
@@ -43,6 +65,7 @@ internal sealed class Sealer : IAsyncDisposable
     private readonly Frontier _frontier;
     private LedgerHead? _head;
     private IReadOnlyCollection<long> _late = [];
+    private IReadOnlyCollection<long>? _found;
 
     private Sealer(
         NpgsqlConnection connection, LedgerOptions options, LedgerKeys keys, LedgerMemory memory, TimeProvider clock)
@@ -106,6 +129,7 @@ internal sealed class Sealer : IAsyncDisposable
     {
         var began = Stopwatch.GetTimestamp();
         _head ??= await BeginAsync(cancellation);
+        _late = Interlocked.Exchange(ref _found, null) ?? _late;
         var frontier = await _frontier.AdvanceAsync(cancellation);
         if (frontier <= _head.LastSequence && _late.Count == 0)
         {
@@ -116,7 +140,7 @@ internal sealed class Sealer : IAsyncDisposable
             _connection, _late, _head.LastSequence, frontier, _options.LargestBatch, cancellation);
         if (batch.Count > 0)
         {
-            await WriteAsync(batch, cancellation);
+            await WriteAsync(batch, batch.LastSequence == frontier, cancellation);
         }
 
         if (batch.Fault is { } fault)
@@ -129,18 +153,9 @@ internal sealed class Sealer : IAsyncDisposable
             batch.Count, batch.Late, batch.LastSequence < frontier, Stopwatch.GetElapsedTime(began));
     }
 
-    /// <summary>Has events sealed that came late, in the next round.</summary>
+    /// <summary>Has events sealed that came late, in the next round. May be called while it seals.</summary>
     /// <param name="sequences">Their sequences.</param>
-    public void Add(IReadOnlyCollection<long> sequences) => _late = sequences;
-
-    /// <summary>Looks through what is sealed for events that came late, and for events that are gone.</summary>
-    /// <param name="sweep">What was looked through, and how far.</param>
-    /// <param name="cancellation">Stops the work.</param>
-    /// <returns>What was found.</returns>
-    public Task<SweepFindings> SweepAsync(Sweep sweep, CancellationToken cancellation) =>
-        _head is { } head
-            ? sweep.RunAsync(_connection, head.LastSequence, cancellation)
-            : Task.FromResult(SweepFindings.None);
+    public void Add(IReadOnlyCollection<long> sequences) => Interlocked.Exchange(ref _found, sequences);
 
     /// <summary>Gives the lock back.</summary>
     public async ValueTask DisposeAsync()
@@ -175,7 +190,7 @@ internal sealed class Sealer : IAsyncDisposable
         return head;
     }
 
-    private async Task WriteAsync(LedgerBatch batch, CancellationToken cancellation)
+    private async Task WriteAsync(LedgerBatch batch, bool isAll, CancellationToken cancellation)
     {
         // Until the commit is known, nothing is: a round that fails begins anew from what is there.
         var before = _head!;
@@ -193,9 +208,9 @@ internal sealed class Sealer : IAsyncDisposable
             });
         }
 
-        var (size, root) = (before.Edge.Count, before.Edge.Root());
+        var (size, root, now) = (before.Edge.Count, before.Edge.Root(), _clock.GetUtcNow());
         var note = SignedCheckpoint.Sign(
-            new Checkpoint(_options.Origin, size, root, batch.LastSequence, _clock.GetUtcNow(), []),
+            new Checkpoint(_options.Origin, size, root, batch.LastSequence, now, []),
             _keys.Signers);
         var text = note.Note();
         await using var transaction = await _connection.BeginTransactionAsync(cancellation);
@@ -207,7 +222,9 @@ internal sealed class Sealer : IAsyncDisposable
             Value(nodes.Select(n => n.Hash).ToArray())));
         writes.BatchCommands.Add(Command(
             WriteCheckpoint, Long(size), Value(root), Long(batch.LastSequence), Value(before.Edge.ToBytes()),
-            Text(text), Text(before.Note)));
+            Text(text), Text(before.Note), Value(batch.Oldest)));
+        writes.BatchCommands.Add(Command(
+            WriteOutage, Long(size), Value(Guid.CreateVersion7(now)), Value(isAll), Value(_options.LongestWait)));
         if (await writes.ExecuteScalarAsync(cancellation) is null)
         {
             throw new LedgerFaultException(

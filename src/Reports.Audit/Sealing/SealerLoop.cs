@@ -4,12 +4,6 @@ using Microsoft.Extensions.Logging;
 
 namespace Reports.Audit.Sealing;
 
-/// <summary>What is done when sealing works again after it had failed for a while.</summary>
-/// <param name="cause">Why it had.</param>
-/// <param name="from">Since when.</param>
-/// <param name="to">Until when.</param>
-internal delegate Task LedgerOutageEnded(string cause, DateTimeOffset from, DateTimeOffset to);
-
 /// <summary>
 /// Seals, or waits for its turn to. What is wrong stops it, loudly, and it looks again until it is right: nothing is
 /// ever left out.
@@ -21,14 +15,13 @@ internal sealed partial class SealerLoop(
     LedgerMemory memory,
     LedgerState state,
     TimeProvider clock,
-    ILogger<SealerLoop> log,
-    LedgerOutageEnded? outageEnded = null) : BackgroundService
+    ILogger<SealerLoop> log) : BackgroundService
 {
-    private static readonly TimeSpan ShortestOutage = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan BetweenReminders = TimeSpan.FromMinutes(1);
 
-    private readonly Sweep _sweep = new();
-    private long _sweptAt;
+    private readonly Sweep _sweep = new(options.Origin, keys.Believed);
+    private readonly LedgerFaults _faults = new(database.Source, clock);
+    private readonly Dictionary<string, string> _recorded = [];
     private long _remindedAt;
 
     /// <inheritdoc/>
@@ -49,7 +42,7 @@ internal sealed partial class SealerLoop(
                     await using (sealer)
                     {
                         Began(log);
-                        _sweptAt = 0;
+                        _recorded.Clear();
                         await SealAsync(sealer, stoppingToken);
                     }
                 }
@@ -60,7 +53,7 @@ internal sealed partial class SealerLoop(
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                Tell(e);
+                await TellAsync(e, stoppingToken);
             }
             catch (Exception)
             {
@@ -73,13 +66,17 @@ internal sealed partial class SealerLoop(
 
     private async Task SealAsync(Sealer sealer, CancellationToken stopping)
     {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var sweeping = SweepUntilAsync(sealer, ending.Token);
         try
         {
             await SealUntilAsync(sealer, stopping);
         }
         finally
         {
-            Anchor(isLast: true);
+            await ending.CancelAsync();
+            await sweeping;
+            await AnchorAsync(stopping, isLast: true);
         }
     }
 
@@ -90,29 +87,27 @@ internal sealed partial class SealerLoop(
             try
             {
                 var round = await sealer.SealAsync(stopping);
-                await SucceedAsync(round);
-                Anchor();
-                if (round.HasMore)
+                await SucceedAsync(round, stopping);
+                await AnchorAsync(stopping);
+                if (!round.HasMore)
                 {
-                    continue;
+                    await PauseAsync(sealer.IsWaiting ? options.WaitInterval : options.Interval, stopping);
                 }
-
-                await SweepAsync(sealer, stopping);
-                await PauseAsync(sealer.IsWaiting ? options.WaitInterval : options.Interval, stopping);
             }
             catch (LedgerFaultException e)
             {
                 // The lock is kept: another node would find the same.
-                Tell(e);
-                Anchor();
+                await TellAsync(e, stopping);
+                await AnchorAsync(stopping);
                 await PauseAsync(options.RetryInterval, stopping);
             }
         }
     }
 
     // Sealing does not depend on it; but whoever watches the health must know.
-    private void Anchor(bool isLast = false)
+    private async Task AnchorAsync(CancellationToken stopping, bool isLast = false)
     {
+        LedgerFaultException? fault = null;
         try
         {
             memory.Anchor(isLast);
@@ -126,10 +121,37 @@ internal sealed partial class SealerLoop(
             }
 
             state.HasAnchors = false;
+            fault = new(LedgerVerdict.NoAnchors, 0, $"no checkpoint can be laid down: {e.Message}");
+        }
+
+        await RecordAsync(LedgerFaults.Anchors, fault, stopping);
+    }
+
+    // Once for each change, and what the database does not take, again. Nothing waits for it but the next round.
+    private async Task RecordAsync(string kind, LedgerFaultException? fault, CancellationToken stopping)
+    {
+        var now = fault?.Message ?? "";
+        if (_recorded.TryGetValue(kind, out var recorded) && recorded == now)
+        {
+            return;
+        }
+
+        try
+        {
+            await _faults.SetAsync(kind, fault is null ? [] : [fault], stopping);
+            _recorded[kind] = now;
+        }
+        catch (Exception e) when (!stopping.IsCancellationRequested)
+        {
+            NotRecorded(log, e);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops; who seals next finds the same.
         }
     }
 
-    private async Task SucceedAsync(SealRound round)
+    private async Task SucceedAsync(SealRound round, CancellationToken stopping)
     {
         if (round.Sealed > 0)
         {
@@ -141,55 +163,77 @@ internal sealed partial class SealerLoop(
             SealedLate(log, round.Late);
         }
 
-        if (state.Succeed(round) is not var (cause, from, to))
+        if (state.Succeed(round) is { } failed)
         {
-            return;
+            GoesOn(log, failed);
         }
 
-        GoesOn(log, to - from);
-        if (to - from >= ShortestOutage && outageEnded is not null)
+        await RecordAsync(LedgerFaults.Stopped, null, stopping);
+    }
+
+    // On a connection of its own, and beside the sealing: whatever becomes of it, the sealer keeps its lock, and however
+    // much there is to seal, it is looked at what is.
+    private async Task SweepUntilAsync(Sealer sealer, CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
         {
-            await outageEnded(cause, from, to);
+            try
+            {
+                await SweepAsync(sealer, stopping);
+            }
+            catch (Exception e) when (!stopping.IsCancellationRequested)
+            {
+                NotSwept(log, e);
+                state.Unswept();
+            }
+            catch (Exception)
+            {
+                // The host stops.
+            }
+
+            await PauseAsync(options.SweepInterval, stopping);
         }
     }
 
     private async Task SweepAsync(Sealer sealer, CancellationToken stopping)
     {
-        if (_sweptAt != 0 && Stopwatch.GetElapsedTime(_sweptAt) < options.SweepInterval)
-        {
-            return;
-        }
-
-        var findings = await sealer.SweepAsync(_sweep, stopping);
-        _sweptAt = Stopwatch.GetTimestamp();
-        foreach (var fault in state.Take(findings))
-        {
-            Found(log, LedgerFaultException.Word(fault.Verdict), fault.Sequence, fault.Cause);
-        }
-
+        await using var connection = await database.Source.OpenConnectionAsync(stopping);
+        var findings = await _sweep.RunAsync(connection, stopping);
         if (findings.Late.Count > 0)
         {
             FoundLate(log, findings.Late.Count, findings.Late[0]);
             sealer.Add(findings.Late);
         }
+
+        var known = await _faults.OpenAsync(LedgerFaults.Found, stopping);
+        foreach (var fault in state.Take([.. known.Select(LedgerFaultException.Of)], findings))
+        {
+            Found(log, LedgerFaultException.Word(fault.Verdict), fault.Sequence, fault.Cause);
+        }
+
+        await _faults.SetAsync(LedgerFaults.Found, state.Findings, stopping);
     }
 
     // Once when it begins, and then once a minute.
-    private void Tell(Exception e)
+    private async Task TellAsync(Exception e, CancellationToken stopping)
     {
-        if (!state.Fail(e) && Stopwatch.GetElapsedTime(_remindedAt) < BetweenReminders)
+        var fault = e as LedgerFaultException;
+        if (state.Fail(e) || Stopwatch.GetElapsedTime(_remindedAt) >= BetweenReminders)
         {
-            return;
+            _remindedAt = Stopwatch.GetTimestamp();
+            if (fault is not null)
+            {
+                Stopped(log, LedgerFaultException.Word(fault.Verdict), fault.Sequence, fault.Cause);
+            }
+            else
+            {
+                Failed(log, e);
+            }
         }
 
-        _remindedAt = Stopwatch.GetTimestamp();
-        if (e is LedgerFaultException fault)
+        if (fault is not null)
         {
-            Stopped(log, LedgerFaultException.Word(fault.Verdict), fault.Sequence, fault.Cause);
-        }
-        else
-        {
-            Failed(log, e);
+            await RecordAsync(LedgerFaults.Stopped, fault, stopping);
         }
     }
 
@@ -226,7 +270,13 @@ internal sealed partial class SealerLoop(
     [LoggerMessage(LogLevel.Error, "Events could not be sealed; it is tried again")]
     private static partial void Failed(ILogger log, Exception cause);
 
-    [LoggerMessage(LogLevel.Error, "The newest checkpoint could not be laid down as an anchor; it is tried again")]
+    [LoggerMessage(LogLevel.Error, "What is sealed could not be looked through; it is tried again")]
+    private static partial void NotSwept(ILogger log, Exception cause);
+
+    [LoggerMessage(LogLevel.Error, "What is wrong with the ledger, or was, could not be recorded; it is tried again")]
+    private static partial void NotRecorded(ILogger log, Exception cause);
+
+    [LoggerMessage(LogLevel.Critical, "The newest checkpoint could not be laid down as an anchor; it is tried again")]
     private static partial void NotAnchored(ILogger log, Exception cause);
 
     [LoggerMessage(LogLevel.Warning, "The ledger goes on, after {Outage}")]

@@ -49,9 +49,13 @@ internal static class LedgerCommands
             {
                 Print("size", ledger.Size);
                 Print("last sequence", ledger.LastSequence);
-                Print("unsealed", ledger.Unsealed);
+                Print("unsealed", $"{ledger.Unsealed} at the most");
                 Print("lag", $"{ledger.Lag.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
                 Print("state", ledger.State);
+                foreach (var fault in ledger.Faults)
+                {
+                    Print(fault.Kind, $"{fault.Verdict} {fault.Sequence}: {fault.Cause}");
+                }
             },
             cancellation));
         return command;

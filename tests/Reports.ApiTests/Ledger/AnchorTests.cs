@@ -74,6 +74,54 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         _store.Log.Lines.ShouldContain(line => line.Contains("could not be laid down as an anchor"));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task anchors_that_cannot_be_read_stop_the_ledger_and_not_the_node(bool isFile)
+    {
+        await SealAsync(Options, 5);
+        var elsewhere = $"{_anchors}.elsewhere";
+        Directory.Move(_anchors, elsewhere);
+        if (isFile)
+        {
+            await File.WriteAllTextAsync(_anchors, "no directory");
+        }
+
+        await using var node = _store.Node(Options);
+        await node.StartAsync();
+        await _store.AppendAsync();
+        var fault = await FaultAsync(node);
+        fault.Verdict.ShouldBe(LedgerVerdict.NoAnchors);
+        _store.Log.Lines.ShouldContain(line => line.Contains("The ledger has stopped: NO_ANCHORS"));
+        Directory.Exists(_anchors).ShouldBeFalse();
+        await Eventually.IsTrueAsync(
+            async () => (await CommandAsync("audit", "status")).Output.Contains("stopped: NO_ANCHORS"), "the status to tell");
+
+        File.Delete(_anchors);
+        Directory.Move(elsewhere, _anchors);
+        await _store.IsSealedAsync();
+    }
+
+    [Fact]
+    public async Task a_directory_that_goes_away_is_not_made_again_and_is_told()
+    {
+        await using var node = _store.Node(Options with { AnchorInterval = TimeSpan.FromMilliseconds(1) });
+        await node.StartAsync();
+        await _store.AppendAsync();
+        await Eventually.IsTrueAsync(() => Task.FromResult(Directory.Exists(_anchors) && Files().Any()), "the first anchor");
+
+        Directory.Move(_anchors, $"{_anchors}.elsewhere");
+        await _store.AppendAsync();
+        await _store.IsSealedAsync();
+
+        await Eventually.IsTrueAsync(
+            async () => (await CommandAsync("audit", "status")).Output.Contains("NO_ANCHORS"), "the status to tell");
+        Directory.Exists(_anchors).ShouldBeFalse();
+        Directory.Move($"{_anchors}.elsewhere", _anchors);
+        await _store.AppendAsync();
+        await Eventually.IsTrueAsync(() => Task.FromResult(node.State.HasAnchors), "anchors to be laid down again");
+    }
+
     [Fact]
     public async Task a_restored_backup_stops_the_ledger_until_it_is_declared()
     {

@@ -347,7 +347,8 @@ internal sealed class LedgerAttack(SealedStore store, NpgsqlConnection connectio
     /// <summary>The sequences that the service's own sweep finds something wrong with.</summary>
     public async Task<IReadOnlyList<long>> SweepAsync()
     {
-        var findings = await new Sweep().RunAsync(connection, store.Sequences[^1], CancellationToken.None);
+        var findings = await new Sweep(new LedgerOptions().Origin, [store.Signer.Key])
+            .RunAsync(connection, CancellationToken.None);
         return [.. findings.Late.Concat(findings.Faults.Select(f => f.Sequence)).Order()];
     }
 

@@ -138,6 +138,158 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
         await _store.IsSealedAsync();
     }
 
+    // What is consistent in itself, and only not what was sealed: event, row hash and leaf are changed together, and of
+    // the last also the node over them. It is found by the tree.
+    [Theory]
+    [InlineData(5, false, 0)]
+    [InlineData(300, false, 256)]
+    [InlineData(300, true, 0)]
+    public async Task an_event_that_is_changed_with_its_hash_and_its_leaf_is_found(int events, bool withNode, long sequence)
+    {
+        await _store.AppendAsync(events);
+        await using (await NodeAsync())
+        {
+            await _store.IsSealedAsync();
+        }
+
+        await _store.AttackAsync(
+            """
+            update events.mt_events set user_name = 'x' where seq_id = 3;
+            update ledger.row_hashes h set leaf = ledger.leaf(e, h.recorded_at) from events.mt_events e where e.seq_id = 3 and h.seq_id = 3;
+            update ledger.leaves l set leaf = h.leaf from ledger.row_hashes h where h.seq_id = 3 and l.seq_id = 3
+            """);
+        if (withNode)
+        {
+            var leaves = await _store.AskAsync<byte[][]>(
+                "select array_agg(leaf order by idx) from ledger.leaves where idx < 256");
+            var edge = new TreeEdge();
+            foreach (var leaf in leaves)
+            {
+                edge.Append(leaf);
+            }
+
+            await _store.AttackAsync(
+                $"update ledger.nodes set hash = decode('{Convert.ToHexString(edge.Root())}', 'hex') where level = 8 and idx = 0");
+        }
+
+        await using var node = await NodeAsync();
+        await Eventually.IsTrueAsync(() => Task.FromResult(node.State.Findings.Count > 0), "the sweep to find it");
+        node.State.Findings.Select(f => (f.Verdict, f.Sequence)).ShouldBe([(LedgerVerdict.Fork, sequence)]);
+        await _store.AppendAsync();
+        await _store.IsSealedAsync();
+    }
+
+    [Theory]
+    [InlineData("update events.mt_events set is_archived = true where seq_id = 3", "marked as archived")]
+    [InlineData("alter table events.mt_events disable trigger all; update events.mt_events set bdata = 'x' where seq_id = 3", "binary data")]
+    [InlineData("update ledger.row_hashes set leaf = sha256('') where seq_id = 3", "the hash of a sealed event's row")]
+    [InlineData("update ledger.row_hashes set recorded_at = now() where seq_id = 3", "is not what it was")]
+    public async Task what_no_leaf_shows_of_a_sealed_event_is_found_too(string attack, string cause)
+    {
+        await _store.AppendAsync(5);
+        await using var node = await NodeAsync();
+        await _store.IsSealedAsync();
+
+        await _store.AttackAsync(attack);
+
+        await Eventually.IsTrueAsync(() => Task.FromResult(node.State.Findings.Count > 0), "the sweep to find it");
+        var found = node.State.Findings.ShouldHaveSingleItem();
+        (found.Verdict, found.Sequence).ShouldBe((LedgerVerdict.Modified, 3));
+        found.Cause.ShouldContain(cause);
+    }
+
+    [Fact]
+    public async Task a_whole_store_is_gone_round_and_nothing_is_found_in_it()
+    {
+        await _store.FillAsync(1000);
+        await using var node = await NodeAsync();
+        await _store.IsSealedAsync();
+        await _store.AttackAsync("update ledger.nodes set hash = sha256('') where idx = 2");
+
+        await Eventually.IsTrueAsync(() => Task.FromResult(node.State.Findings.Count == 2), "the sweep to find it");
+        node.State.Findings.Select(f => (f.Verdict, f.Sequence))
+            .ShouldBe([(LedgerVerdict.Fork, 0), (LedgerVerdict.Fork, 768)]);
+    }
+
+    [Fact]
+    public async Task what_is_wrong_is_known_to_whoever_comes_later_and_its_end_is_on_record_too()
+    {
+        await _store.AppendAsync(5);
+        await using (await NodeAsync())
+        {
+            await _store.IsSealedAsync();
+            await _store.AttackAsync("update events.mt_events set user_name = 'x' where seq_id = 3");
+            await HasFaultsAsync("found MODIFIED 3");
+            await _store.AppendAsync(2);
+            await _store.IsSealedAsync();
+        }
+
+        await HasFaultsAsync("found MODIFIED 3");
+        await using (await NodeAsync())
+        {
+            await _store.AttackAsync("update events.mt_events set user_name = 'somebody' where seq_id = 3");
+            await HasFaultsAsync();
+            await _store.AttackAsync("update ledger.checkpoints set note = 'x'");
+            await _store.AppendAsync();
+            await HasFaultsAsync("found BAD_SIGNATURE 0", "stopped BAD_SIGNATURE 7");
+        }
+
+        (await _store.AskAsync<long>("select count(*) from ledger.faults where ends is not null and kind = 'found'")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task a_look_at_what_is_sealed_that_fails_is_tried_again_and_sealing_goes_on()
+    {
+        await using var node = await NodeAsync();
+        await _store.AppendAsync(3);
+        await _store.IsSealedAsync();
+        await _store.ExecuteAsync("alter function ledger.leaf(events.mt_events, timestamptz) rename to leaf_that_is_gone");
+        await _store.AttackAsync("update events.mt_events set is_archived = true where seq_id = 2");
+        await Eventually.IsTrueAsync(
+            () => Task.FromResult(_store.Log.Lines.Count(l => l.Contains("could not be looked through")) > 2),
+            "several looks to fail");
+
+        node.State.IsSealing.ShouldBeTrue();
+        _store.Log.Lines.Count(l => l.Contains("This node seals the ledger")).ShouldBe(1);
+        await _store.ExecuteAsync("alter function ledger.leaf_that_is_gone rename to leaf");
+        await HasFaultsAsync("found MODIFIED 2");
+        await _store.AppendAsync();
+        await _store.IsSealedAsync();
+        _store.Log.Lines.Count(l => l.Contains("This node seals the ledger")).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task a_time_in_which_events_waited_too_long_is_one_outage_however_many_checkpoints_end_it()
+    {
+        var options = LedgerStore.Options(_key) with { LongestWait = TimeSpan.FromSeconds(2), LargestBatch = 3 };
+        await SealAsync();
+        (await _store.AskAsync<long>("select count(*) from ledger.outages")).ShouldBe(0);
+        await _store.AppendAsync(10);
+        await Eventually.IsTrueAsync(
+            () => _store.AskAsync<bool>("select clock_timestamp() - min(recorded_at) > '2 s' from ledger.row_hashes where seq_id > 1"),
+            "events to wait");
+        await _store.AppendAsync(10);
+        await SealAsync();
+        await SealAsync();
+
+        (await _store.AskAsync<long>("select count(*) from ledger.outages")).ShouldBe(1);
+        (await _store.AskAsync<bool>(
+            """
+            select o.cause = 'delayed' and o.ended - o.began between '2 s' and '20 s'
+                and o.began = (select recorded_at from ledger.row_hashes where seq_id = 2)
+                and o.ended = (select max(made_at) from ledger.checkpoints where made_at - oldest > '2 s')
+            from ledger.outages o
+            """)).ShouldBeTrue();
+
+        async Task SealAsync()
+        {
+            await using var node = _store.Node(options);
+            await node.StartAsync();
+            await _store.AppendAsync();
+            await _store.IsSealedAsync();
+        }
+    }
+
     // Each is done to a ledger of five events, while nobody seals.
     public static TheoryData<string, string> Heads() => new()
     {
@@ -212,6 +364,13 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
             return signer.Key;
         }
     }
+
+    // Those that have not ended, as every node reads them.
+    private Task HasFaultsAsync(params string[] faults) => Eventually.IsTrueAsync(
+        async () => (await _store.AskAsync<string[]>(
+            $"select coalesce(array_agg(concat_ws(' ', kind, verdict, sequence)), '{{}}') from ({LedgerFaults.Open}) f"))
+            .Order(StringComparer.Ordinal).SequenceEqual(faults),
+        $"the faults to be: {string.Join(", ", faults)}");
 
     private static string At(string sql, long sequence) =>
         sql.Replace("@", sequence.ToString(System.Globalization.CultureInfo.InvariantCulture), StringComparison.Ordinal);
