@@ -4,7 +4,7 @@ using Npgsql;
 namespace Reports.Host;
 
 /// <summary>
-/// Looks once, at the start, whether the service's everyday login could change what is recorded. It works all the same
+/// Looks once, at the start, whether the service's everyday login could change what is recorded, in whichever table. It works all the same
 /// then, on a database with one login for everything; but whoever takes a node over could rewrite the record.
 /// </summary>
 internal sealed partial class RoleSeparation(NpgsqlDataSource database, ILogger<RoleSeparation> log)
@@ -40,9 +40,18 @@ internal sealed partial class RoleSeparation(NpgsqlDataSource database, ILogger<
         {
             await using var command = database.CreateCommand(
                 """
-                select coalesce(bool_or(has_table_privilege(t.oid, t.rights)), false)
-                from (values (to_regclass('events.mt_events')::oid, 'update, delete, truncate'),
-                             (to_regclass('ledger.leaves')::oid, 'insert, update, delete, truncate')) t (oid, rights)
+                select coalesce(bool_or(
+                    has_table_privilege(t.oid, t.rights) or has_any_column_privilege(t.oid, t.columns)
+                    or pg_has_role(t.relowner, 'member')), false)
+                from (
+                    select c.oid, c.relowner, 'insert, update, delete, truncate, trigger' as rights,
+                        'insert, update' as columns
+                    from pg_class c where c.relkind = 'r' and c.relnamespace = to_regnamespace('ledger')
+                    union all
+                    select c.oid, c.relowner, 'update, delete, truncate, trigger',
+                        case c.relname when 'mt_events' then 'update' else 'references' end
+                    from pg_class c
+                    where c.oid in (to_regclass('events.mt_events'), to_regclass('events.mt_streams'))) t
                 """);
             Volatile.Write(ref _isMissing, (bool)(await command.ExecuteScalarAsync(cancellation))!);
         }

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Reports.ApiTests.Ledger;
 using Reports.Host;
@@ -48,6 +50,74 @@ public sealed class DatabaseLoginTests(ReportsApp app, LedgerTemplate template)
     }
 
     [Fact]
+    public async Task an_owner_who_may_make_no_roles_applies_the_schema_and_says_what_a_superuser_has_to_run()
+    {
+        var database = new TestDatabase();
+        await database.InitializeAsync();
+        var (owner, login) = ($"reports_test_{Guid.CreateVersion7():n}", $"reports_test_{Guid.CreateVersion7():n}");
+        var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database!;
+        string In(string user) =>
+            new NpgsqlConnectionStringBuilder(As(user, Password)) { Database = name }.ConnectionString;
+        try
+        {
+            await ExecuteAsync(
+                $"create role {owner} login password '{Password}'; alter database {name} owner to {owner}");
+            var settings = new Dictionary<string, string>(database.Settings)
+            {
+                ["Reports:Database"] = In(login),
+                ["Reports:Databases:Migrator"] = In(owner),
+            };
+            var said = await SaidAsync(settings);
+            var sql = said.ShouldNotBeNull().Split("is to be run again: ")[1].Split(" The owner of")[0];
+            sql.ShouldNotContain(Password);
+
+            await ExecuteAsync($"{sql}; alter role {login} password '{Password}'");
+            (await SaidAsync(settings)).ShouldBeNull();
+            await using var connection = new NpgsqlConnection(In(login));
+            await connection.OpenAsync();
+            await using var command = new NpgsqlCommand("select count(*) from events.mt_events", connection);
+            (await command.ExecuteScalarAsync()).ShouldBe(0L);
+        }
+        finally
+        {
+            await database.DisposeAsync();
+            await ExecuteAsync($"drop role if exists {login}; drop role if exists {owner}");
+        }
+    }
+
+    [Theory]
+    [InlineData("grant delete on events.mt_events to {0}")]
+    [InlineData("grant update (data) on events.mt_events to {0}")]
+    [InlineData("grant truncate on events.mt_streams to {0}")]
+    [InlineData("grant trigger on events.mt_events to {0}")]
+    [InlineData("grant insert on ledger.checkpoints to {0}")]
+    [InlineData("grant insert (leaf) on ledger.row_hashes to {0}")]
+    [InlineData("grant update on ledger.faults to {0}")]
+    [InlineData("alter table ledger.nodes owner to {0}")]
+    public async Task a_right_to_change_any_of_what_is_recorded_is_degraded_health(string grant)
+    {
+        var database = new TestDatabase(await template.GetAsync());
+        await database.InitializeAsync();
+        try
+        {
+            (await LookAsync(database)).ShouldBe(HealthStatus.Healthy);
+            await using (var superuser = NpgsqlDataSource.Create(database.ConnectionString))
+            {
+                var login = new NpgsqlConnectionStringBuilder(database.App).Username;
+                await using var command = superuser.CreateCommand(
+                    string.Format(System.Globalization.CultureInfo.InvariantCulture, grant, login));
+                await command.ExecuteNonQueryAsync();
+            }
+
+            (await LookAsync(database)).ShouldBe(HealthStatus.Degraded);
+        }
+        finally
+        {
+            await database.DisposeAsync();
+        }
+    }
+
+    [Fact]
     public async Task one_login_for_everything_works_and_is_degraded_health()
     {
         await using var node = await app.ListenAsync($"--Reports:Database={app.Logins.Migrator}");
@@ -89,6 +159,22 @@ public sealed class DatabaseLoginTests(ReportsApp app, LedgerTemplate template)
         {
             await database.DisposeAsync();
         }
+    }
+
+    private static async Task<HealthStatus> LookAsync(TestDatabase database)
+    {
+        await using var source = NpgsqlDataSource.Create(database.App);
+        using var roles = new RoleSeparation(source, NullLogger<RoleSeparation>.Instance);
+        await roles.StartAsync(default);
+        await roles.ExecuteTask!;
+        return (await roles.CheckHealthAsync(new HealthCheckContext())).Status;
+    }
+
+    private static async Task<string?> SaidAsync(Dictionary<string, string> settings)
+    {
+        var log = new LogCapture();
+        await LedgerTemplate.ApplySchemaAsync(settings, log);
+        return log.Lines.SingleOrDefault(l => l.Contains("A superuser has to run the following", StringComparison.Ordinal));
     }
 
     private static async Task ApplyAsync(string database, string login, LogCapture log)

@@ -245,7 +245,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
         await using var command = app.Database.CreateCommand(
             """
             select c.oid::regclass::text from pg_class c
-            where c.relnamespace::regnamespace::text in ('events', 'ledger', 'reports', 'transactions', 'ingress', 'wolverine')
+            where c.relnamespace::regnamespace::text in ('events', 'ledger', 'reports', 'transactions', 'ingress', 'wolverine', 'queues')
               and c.relkind in ('r', 'p', 'v', 'm', 'S')
               and not exists (
                   select from unnest(array['reports_app', 'reports_sealer', 'reports_auditor']) r

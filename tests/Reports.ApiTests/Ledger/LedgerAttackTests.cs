@@ -423,6 +423,11 @@ internal sealed class LedgerAttack(SealedStore store, NpgsqlConnection connectio
     public async ValueTask DisposeAsync()
     {
         await transaction.DisposeAsync();
+
+        // What was set back stays so, whatever becomes of the transaction.
+        await using var command = new NpgsqlCommand(
+            "select setval('events.mt_events_sequence', max(seq_id)) from events.mt_events", connection);
+        await command.ExecuteNonQueryAsync();
         await connection.DisposeAsync();
     }
 

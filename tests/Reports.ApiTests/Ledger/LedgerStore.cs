@@ -222,16 +222,24 @@ public sealed class LedgerTemplate : IAsyncLifetime
         return _database;
     }
 
-    internal static async Task ApplySchemaAsync(TestDatabase database)
+    internal static Task ApplySchemaAsync(TestDatabase database) => ApplySchemaAsync(database.Settings);
+
+    internal static async Task ApplySchemaAsync(Dictionary<string, string> settings, LogCapture? log = null)
     {
-        await using var migrating = ReportsHost.Build(ReportsHost.Builder(
+        var builder = ReportsHost.Builder(
         [
-            .. database.Settings.Select(s => $"--{s.Key}={s.Value}"),
+            .. settings.Select(s => $"--{s.Key}={s.Value}"),
             "--Reports:Storage:Root=unused",
             "--Reports:Keys:Current=1",
             $"--Reports:Keys:Master:1={MasterKey}",
             $"--contentRoot={AppContext.BaseDirectory}",
-        ], isMigrating: true));
+        ], isMigrating: true);
+        if (log is not null)
+        {
+            builder.Logging.AddProvider(log);
+        }
+
+        await using var migrating = ReportsHost.Build(builder);
         await Schema.ApplyAsync(migrating.Services, CancellationToken.None);
     }
 }

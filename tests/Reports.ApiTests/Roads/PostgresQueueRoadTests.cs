@@ -70,6 +70,25 @@ public sealed class QueueGeneratorHandler
 public sealed class PostgresQueueRoadTests(PostgresQueueApp road) : IClassFixture<PostgresQueueApp>
 {
     [Fact]
+    public async Task queues_are_the_everyday_logins_alone()
+    {
+        await using var command = road.App.Database.CreateCommand(
+            """
+            select count(*), count(*) filter (where has_table_privilege('reports_app', c.oid, 'select')
+                and has_table_privilege('reports_app', c.oid, 'insert')
+                and has_table_privilege('reports_app', c.oid, 'update')
+                and has_table_privilege('reports_app', c.oid, 'delete')),
+                count(*) filter (where exists (
+                    select from aclexplode(c.relacl) a where a.grantee not in (c.relowner, 'reports_app'::regrole)))
+            from pg_class c where c.relnamespace = 'queues'::regnamespace and c.relkind = 'r'
+            """);
+        await using var row = await command.ExecuteReaderAsync();
+        await row.ReadAsync();
+        row.GetInt64(0).ShouldBeGreaterThan(3);
+        (row.GetInt64(1), row.GetInt64(2)).ShouldBe((row.GetInt64(0), 0));
+    }
+
+    [Fact]
     public async Task a_generator_that_uses_wolverine_finishes_the_report()
     {
         var report = await road.RequestAsync();
