@@ -29,7 +29,8 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     private static readonly string LedgerKey = Convert.ToBase64String(CheckpointSigner.Generate());
 
     private readonly string _cluster = Environment.GetEnvironmentVariable("REPORTS_BENCH_DATABASE")
-        ?? throw new InvalidOperationException("REPORTS_BENCH_DATABASE is not set: build/bench starts a cluster and sets it.");
+        ?? throw new InvalidOperationException(
+            "REPORTS_BENCH_DATABASE is not set: build/bench starts a cluster and sets it.");
 
     private readonly List<BenchDatabase> _databases = [];
     private readonly Dictionary<int, Store> _merchants = [];
@@ -83,7 +84,7 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
         return template with { Database = await CreateAsync(template.Database) };
     }
 
-    /// <summary>A database with merchants and rows of the list spread over them; later rows may add others' to it.</summary>
+    /// <summary>A database with merchants and rows of the list spread over them. Others may be added to it.</summary>
     public async Task<Store> StoreAsync(int merchants, long reports)
     {
         if (!_stores.TryGetValue((merchants, reports), out var store))
@@ -108,7 +109,7 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     public async Task<(double Rate, double PeakMiB)> SealAsync(BenchDatabase database, long events)
     {
         Say($"Sealing {events:#,0} events …");
-        using var sealer = new Child([Program("Reports.Host"), "seal"], Environmental(Settings(database).ToDictionary()));
+        using var sealer = new Child([Program("Reports.Host"), "seal"], Environmental(With(database)));
         var (first, start) = (0L, sealer.Elapsed);
         while (true)
         {
@@ -130,30 +131,19 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     }
 
     /// <summary>The service in this process with the rights of the schema's owner.</summary>
-    public WebApplication Owner(BenchDatabase database, params (string Name, string Value)[] settings) =>
-        ReportsHost.Build(ReportsHost.Builder(
-            [.. Arguments(database), .. settings.Select(s => $"--{s.Name}={s.Value}")], isMigrating: true));
+    public WebApplication Owner(BenchDatabase database) =>
+        ReportsHost.Build(ReportsHost.Builder(Arguments(database), isMigrating: true));
 
-    public async Task ApplySchemaAsync(BenchDatabase database, params (string Name, string Value)[] settings)
-    {
-        await using var owner = Owner(database, settings);
-        await Schema.ApplyAsync(owner.Services, CancellationToken.None);
-    }
+    /// <summary>Brings a database's schema up to date by the operator's command, which also talks much.</summary>
+    public Task ApplySchemaAsync(BenchDatabase database, params (string Name, string Value)[] settings) =>
+        Child.RunAsync([Program("Reports.Host"), "schema", "apply"], Environmental(With(database, settings)));
 
     /// <summary>The service in this process, without a web server, to register with and to ask.</summary>
     public WebApplication Host(BenchDatabase database) => ReportsHost.Build(ReportsHost.Builder(Arguments(database)));
 
     /// <summary>The service as a process.</summary>
-    public Task<Server> ServiceAsync(BenchDatabase database, params (string Name, string Value)[] settings)
-    {
-        var environment = Settings(database).ToDictionary(s => s.Key, s => s.Value);
-        foreach (var (name, value) in settings)
-        {
-            environment[name] = value;
-        }
-
-        return Server.StartAsync([Program("Reports.Host"), "serve"], Environmental(environment), Directory);
-    }
+    public Task<Server> ServiceAsync(BenchDatabase database, params (string Name, string Value)[] settings) =>
+        Server.StartAsync([Program("Reports.Host"), "serve"], Environmental(With(database, settings)), Directory);
 
     /// <summary>The yardsticks as a process.</summary>
     public Task<Server> YardstickAsync(BenchDatabase database) => Server.StartAsync(
@@ -222,6 +212,17 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
 
     private string[] Arguments(BenchDatabase database) =>
         [.. Instance.QuietLog, .. Settings(database).Select(s => $"--{s.Key}={s.Value}")];
+
+    private Dictionary<string, string> With(BenchDatabase database, params (string Name, string Value)[] settings)
+    {
+        var all = Settings(database).ToDictionary();
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
+        return all;
+    }
 
     // Quotas that no load reaches; they are counted as ever.
     private IEnumerable<KeyValuePair<string, string>> Settings(BenchDatabase database) =>

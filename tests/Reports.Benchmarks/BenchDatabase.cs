@@ -42,7 +42,8 @@ internal sealed class BenchDatabase(string cluster, string name)
         await DropAsync();
         if (template is not null)
         {
-            await OnClusterAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{template.Name}'");
+            await OnClusterAsync(
+                $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{template.Name}'");
         }
 
         var copied = template is null ? "" : $"template {template.Name} strategy file_copy";
@@ -65,6 +66,25 @@ internal sealed class BenchDatabase(string cluster, string name)
         await connection.OpenAsync();
         await using var command = new NpgsqlCommand(sql, connection);
         return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Statements that drop all indexes of a table, and those that make them again.</summary>
+    public async Task<(string Drop, string Make)> IndexesAsync(string table)
+    {
+        var statements = await ScalarAsync<string[]>(
+            $"""
+            select array[
+                string_agg(
+                    case when c.oid is null then format('drop index %s;', i.indexrelid::regclass)
+                        else format('alter table {table} drop constraint %I;', c.conname) end, ' '),
+                string_agg(
+                    case when c.oid is null then pg_get_indexdef(i.indexrelid) || ';' else format(
+                        'alter table {table} add constraint %I %s;', c.conname, pg_get_constraintdef(c.oid)) end,
+                    ' ')]
+            from pg_index i left join pg_constraint c on c.conindid = i.indexrelid and c.contype in ('p', 'u')
+            where i.indrelid = '{table}'::regclass
+            """);
+        return (statements[0], statements[1]);
     }
 
     /// <summary>

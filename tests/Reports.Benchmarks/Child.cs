@@ -102,8 +102,8 @@ internal sealed class Child : IDisposable
         {
             var line = File.ReadLines($"/proc/{_process.Id}/status")
                 .FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
-            return line is null ? null
-                : double.Parse(line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024;
+            var kibibytes = line?.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1];
+            return kibibytes is null ? null : double.Parse(kibibytes, CultureInfo.InvariantCulture) / 1024;
         }
         catch (IOException)
         {

@@ -8,7 +8,8 @@ namespace Reports.Benchmarks;
 /// <param name="Finished">How many of them finish a report.</param>
 /// <param name="Merchant">A merchant with reports.</param>
 /// <param name="Auditor">An auditor's key.</param>
-internal sealed record EventHistory(BenchDatabase Database, long Events, long Finished, Caller Merchant, string Auditor);
+internal sealed record EventHistory(
+    BenchDatabase Database, long Events, long Finished, Caller Merchant, string Auditor);
 
 /// <summary>Multiplies the events of reports and downloads that the service wrote itself.</summary>
 internal static class EventSeeds
@@ -30,24 +31,27 @@ internal static class EventSeeds
 
         bench.Say($"{reports * 5:#,0} events …");
         var merchants = string.Join(',', store.Callers.Select(m => $"'{m.Id}'"));
-        await CopyAsync(store.Database, "report", reports, merchants, merchant.Id, $"id = '{report}'");
-        await CopyAsync(store.Database, "download", reports, merchants, merchant.Id, $"type = (select type from events.mt_streams "
-            + "where id = (select stream_id from events.mt_events where type = 'download.attempted.v1' limit 1))");
+        Task CopiesAsync(string kind, string stream) =>
+            CopyAsync(store.Database, kind, reports, merchants, merchant.Id, stream);
+        await CopiesAsync("report", $"id = '{report}'");
+        await CopiesAsync(
+            "download",
+            "id = (select stream_id from events.mt_events where type = 'download.attempted.v1' limit 1)");
         await store.Database.ExecuteAsync("vacuum (analyze, freeze) events.mt_events");
         await store.Database.ExecuteAsync("vacuum (analyze, freeze) ledger.row_hashes");
         await store.Database.ExecuteAsync("checkpoint");
         return new EventHistory(
             store.Database,
             await store.Database.ScalarAsync<long>("select count(*) from events.mt_events"),
-            await store.Database.ScalarAsync<long>("select count(*) from events.mt_events where type = 'report.finished.v1'"),
+            await CountAsync(store.Database, "report.finished.v1"),
             merchant,
             auditor);
     }
 
     // Each copy is another stream, of the merchants in turn, with a report number and a day of its own.
     private static Task CopyAsync(
-        BenchDatabase database, string kind, int count, string merchants, Guid merchant, string stream) => database.ExecuteAsync(
-        $$"""
+        BenchDatabase database, string kind, int count, string merchants, Guid merchant, string stream) =>
+        database.ExecuteAsync($$"""
         set synchronous_commit = off;
         create temporary table template as select id, type, tenant_id from events.mt_streams where {{stream}} limit 1;
         create temporary table copies as
@@ -58,8 +62,8 @@ internal static class EventSeeds
         select c.merchant, c.id, t.type, (select count(*) from events.mt_events e where e.stream_id = t.id)
         from copies c, template t;
         insert into events.mt_events (
-            seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id, causation_id,
-            headers, user_name, is_archived)
+            seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id,
+            causation_id, headers, user_name, is_archived)
         select nextval('events.mt_events_sequence'), gen_random_uuid(), c.id, e.version,
             case when '{{kind}}' = 'report' then jsonb_set(made.data, '{report}', coalesce(
                 made.data -> 'report', '{}') || jsonb_build_object('requested_at', to_char(
@@ -67,7 +71,9 @@ internal static class EventSeeds
                 else made.data end,
             e.type, c.at, c.merchant, e.mt_dotnet_type, e.correlation_id, e.causation_id, e.headers, e.user_name, false
         from copies c, template t, events.mt_events e,
-            lateral (select replace(replace(e.data::text, t.id::text, c.id::text), '{{merchant}}', c.merchant)::jsonb as data) made
+            lateral (
+                select replace(
+                    replace(e.data::text, t.id::text, c.id::text), '{{merchant}}', c.merchant)::jsonb as data) made
         where e.stream_id = t.id
         order by c.n, e.version;
         """);
@@ -85,9 +91,12 @@ internal static class EventSeeds
         }
 
         // Its end is recorded a moment after its last byte.
-        while (await database.ScalarAsync<long>("select count(*) from events.mt_events where type = 'download.completed.v1'") == 0)
+        while (await CountAsync(database, "download.completed.v1") == 0)
         {
             await Task.Delay(50);
         }
     }
+
+    private static Task<long> CountAsync(BenchDatabase database, string type) =>
+        database.ScalarAsync<long>($"select count(*) from events.mt_events where type = '{type}'");
 }

@@ -60,7 +60,8 @@ internal sealed record Line(
     {
         var median = Statistics.Median(values);
         return new Line(
-            path, $"≥ {Number(least)} {unit}", $"{Number(median)} {unit}", "", Number(median), Range(values), median >= least);
+            path, $"≥ {Number(least)} {unit}", $"{Number(median)} {unit}", "", Number(median), Range(values),
+            median >= least);
     }
 
     /// <summary>A figure without a yardstick that must not pass something.</summary>
@@ -68,7 +69,8 @@ internal sealed record Line(
     {
         var median = Statistics.Median(values);
         return new Line(
-            path, $"≤ {Number(most)} {unit}", $"{Number(median)} {unit}", "", Number(median), Range(values), median <= most);
+            path, $"≤ {Number(most)} {unit}", $"{Number(median)} {unit}", "", Number(median), Range(values),
+            median <= most);
     }
 
     /// <summary>A row that could not be measured.</summary>
@@ -95,5 +97,6 @@ internal sealed record Line(
         _ => $"{Percentiles(comparison.Ours)}; {Percentiles(comparison.Yardstick)}",
     };
 
-    private static string Percentiles(Side side) => $"{Number(side.At(50))}/{Number(side.At(99))}/{Number(side.At(99.9))}";
+    private static string Percentiles(Side side) =>
+        $"{Number(side.At(50))}/{Number(side.At(99))}/{Number(side.At(99.9))}";
 }

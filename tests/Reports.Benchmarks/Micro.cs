@@ -92,7 +92,8 @@ public class Micro
     public byte[] HashLeaf() => EventLeaf.Hash(_event);
 
     private static Cursor Place() => new(
-        new ReportFilter(Merchant, Now.AddDays(-30), Now, null, null), true, Now.UtcDateTime, Merchant, false, "1000:1000:");
+        new ReportFilter(Merchant, Now.AddDays(-30), Now, null, null), true, Now.UtcDateTime, Merchant, false,
+        "1000:1000:");
 
     // A clock that stands still: what is cached stays so, and no database is asked.
     private CredentialVerification Verification(string keyId)
@@ -119,9 +120,9 @@ public class Micro
         null,
         [
             .. Enumerable.Range(1, Page).Select(n => new ListedReport(
-                "AVDYWOCYXsx_YEGKrwzFq1h_QsJXCohAlanozKzQ9lRc", $"settlement-{n}.csv", "daily", "auto", "csv", n, "finished",
-                Now.UtcDateTime, Now.UtcDateTime, Now.UtcDateTime, Now, Now, "Asia/Kuwait", 183_220, new string('a', 64),
-                Now.UtcDateTime,
+                "AVDYWOCYXsx_YEGKrwzFq1h_QsJXCohAlanozKzQ9lRc", $"settlement-{n}.csv", "daily", "auto", "csv", n,
+                "finished", Now.UtcDateTime, Now.UtcDateTime, Now.UtcDateTime, Now, Now, "Asia/Kuwait", 183_220,
+                new string('a', 64), Now.UtcDateTime,
                 new DownloadAction(
                     "GET",
                     "https://reports.example/b/api/v1/reports/files/00000000-0000-4000-8000-000000000000/download/",

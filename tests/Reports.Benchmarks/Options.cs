@@ -61,5 +61,5 @@ internal sealed record Options(IReadOnlyList<string> Names, bool IsQuick, bool I
     public TimeSpan Round => TimeSpan.FromSeconds(Size(1.0, 3.0, 5.0));
 
     /// <summary>How many rounds count.</summary>
-    public int Rounds => Size(2, 5, 7);
+    public int Rounds => Size(2, 4, 7);
 }

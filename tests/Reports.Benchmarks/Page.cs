@@ -15,7 +15,7 @@ internal static class Page
         [
             ["path", "target", "Reports", "yardstick", "figure", "rounds", ""],
             .. lines.Select(l => (string[])
-                [l.Path, l.Target, l.Ours, l.Yardstick, l.Value, l.Spread, l.Verdict.Replace("*", "", StringComparison.Ordinal)]),
+                [l.Path, l.Target, l.Ours, l.Yardstick, l.Value, l.Spread, l.Verdict.Trim('*')]),
         ];
         var widths = rows[0].Select((_, column) => rows.Max(row => row[column].Length)).ToArray();
         return string.Join('\n', rows.Select(row =>
@@ -25,11 +25,9 @@ internal static class Page
     private static string Table(IReadOnlyList<Line> lines)
     {
         var table = new StringBuilder(
-            """
-            | path | target | Reports | yardstick | ratio or figure | rounds | | p50/p99/p99.9 ms: Reports; yardstick | memory | database, a request: Reports; yardstick | |
-            |---|---|---|---|---|---|---|---|---|---|---|
-
-            """);
+            "| path | target | Reports | yardstick | ratio or figure | rounds | | p50/p99/p99.9 ms: Reports; yardstick "
+            + "| memory | database, a request: Reports; yardstick | |\n"
+            + "|---|---|---|---|---|---|---|---|---|---|---|\n");
         foreach (var line in lines)
         {
             string[] cells =
@@ -50,14 +48,15 @@ internal static class Page
         var directory = Directory.CreateDirectory(bench.Options.Output).FullName;
         var path = Path.Combine(directory, "benchmarks.md");
         var notes = Path.Combine(directory, Notes);
+        var mode = bench.Options.Size(" --quick, whose figures say nothing", "", " --full");
         var text = new StringBuilder(
             $"""
             # Benchmarks
 
-            Written by `./build/bench`{(bench.Options.IsQuick ? " --quick, whose figures say nothing" : bench.Options.IsFull ? " --full" : "")}. Each figure
-            is the median of rounds that alternate with those of the yardstick in the same session, and a ratio is the median
-            of the rounds' ratios; *rounds* are the least and the largest of them. Load generator, service, yardstick and
-            PostgreSQL share the machine.
+            Written by `./build/bench`{mode}.
+            Each figure is the median of rounds that alternate with those of the yardstick in the same session, and a
+            ratio is the median of the rounds' ratios; *rounds* are the least and the largest of them. Load generator,
+            service, yardstick and PostgreSQL share the machine.
 
             {await Surroundings.DescribeAsync(bench, duration)}
 

@@ -17,13 +17,15 @@ internal static class Plot
         var points = values.ToArray();
         var (least, most) = (Math.Log10(points.Min(p => p.Reports)), Math.Log10(points.Max(p => p.Reports)));
         var top = Ceiling(points.Max(p => p.Value));
-        double X(long reports) => Left + (Math.Log10(reports) - least) / Math.Max(most - least, 0.01) * (Width - Left - Margin);
+        var decades = Math.Max(most - least, 0.01);
+        double X(long reports) => Left + (Math.Log10(reports) - least) / decades * (Width - Left - Margin);
         double Y(double value) => Height - Bottom - value / top * (Height - Bottom - Margin);
 
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture,
             $"""
-            <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{Height}" viewBox="0 0 {Width} {Height}" font-family="sans-serif" font-size="12">
+            <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{Height}" viewBox="0 0 {Width} {Height}"
+                font-family="sans-serif" font-size="12">
             <rect width="100%" height="100%" fill="white"/>
             <text x="{Left}" y="22" font-size="15">{title}</text>
             <text x="{Width - Margin}" y="{Height - 10}" text-anchor="end">reports in the store</text>
@@ -51,8 +53,9 @@ internal static class Plot
                 """);
         }
 
-        var path = string.Join(' ', points.Select(p => FormattableString.Invariant($"{X(p.Reports):0.0},{Y(p.Value):0.0}")));
-        svg.Append(CultureInfo.InvariantCulture, $"<polyline points=\"{path}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\"/>\n</svg>\n");
+        var path = string.Join(
+            ' ', points.Select(p => FormattableString.Invariant($"{X(p.Reports):0.0},{Y(p.Value):0.0}")));
+        svg.Append($"<polyline points=\"{path}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\"/>\n</svg>\n");
         return svg.ToString();
     }
 

@@ -41,7 +41,7 @@ foreach (var name in options.Names)
 
     foreach (var line in lines.Skip(row))
     {
-        Say($"  {line.Path}: {line.Ours} against {line.Yardstick}: {line.Value} ({line.Spread}; {line.Target}) {line.Remark}");
+        Say($"  {line.Path}: {line.Ours}, yardstick {line.Yardstick}: {line.Value} ({line.Target}) {line.Remark}");
     }
 }
 

@@ -15,6 +15,9 @@ internal static class Seeds
 {
     private const int BlockSize = 256 * 1024;
 
+    // From here on it is faster to make the indexes anew.
+    private const long ManyRows = 2_000_000;
+
     // Above those of every row that SQL makes.
     private static long _number = 1_000_000_000;
 
@@ -27,9 +30,12 @@ internal static class Seeds
     /// <param name="count">How many.</param>
     public static async Task RowsAsync(BenchDatabase database, IReadOnlyList<Guid> merchants, long first, long count)
     {
+        var (drops, makes) = count < ManyRows ? ("", "") : await database.IndexesAsync("reports.finished_reports");
         await database.ExecuteAsync(
             $"""
             set synchronous_commit = off;
+            set maintenance_work_mem = '1GB';
+            {drops}
             insert into reports.finished_reports (
                 report_id, merchant_id, number, report_name, interval, source, file_format, records_amount, created_at,
                 generated_at, finished_at, period_start, period_end, time_zone, file_size, sha256, expires_at,
@@ -45,6 +51,7 @@ internal static class Seeds
                 lateral (
                     select now() - interval '25 days' + n * interval '25 days' / {count} as at,
                     md5(({first} + n)::text) as random) t;
+            {makes}
             insert into reports.finished_report_days as d (merchant_id, day, interval, source, n)
             select merchant_id, (created_at at time zone 'UTC')::date, interval, source, count(*)
             from reports.finished_reports where number >= {first} and number < {first + count}
@@ -72,7 +79,8 @@ internal static class Seeds
         var description = new ReportDescription(
             number, $"bench-{number}.csv", ReportInterval.Daily, ReportSource.Auto, ReportFormat.Csv, new(),
             new ReportPeriod(created.AddDays(-1), created, "UTC"), created);
-        await using var session = host.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.ToString());
+        await using var session =
+            host.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.ToString());
         session.Events.StartStream<Report>(
             report,
             new ReportRequested(report, merchant, description, Actor.Operator),

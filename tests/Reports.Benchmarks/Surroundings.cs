@@ -15,11 +15,12 @@ internal static class Surroundings
             select string_agg(name || ' = ' || current_setting(name), ', ' order by name) from pg_settings
             where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size')
             """);
+        var date = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
         return
             $"""
             | | |
             |---|---|
-            | date | {TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC, {duration.TotalMinutes:0} minutes |
+            | date | {date} UTC, {duration.TotalMinutes:0} minutes |
             | machine | {Cpu()}, {Environment.ProcessorCount} cores, {Memory()} GiB |
             | system | {RuntimeInformation.OSDescription}, {RuntimeInformation.RuntimeIdentifier} |
             | .NET | {Environment.Version} |
@@ -28,7 +29,8 @@ internal static class Surroundings
             """;
     }
 
-    private static string Cpu() => Field("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString();
+    private static string Cpu() =>
+        Field("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString();
 
     private static long Memory() => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (1L << 30);
 

@@ -37,7 +37,8 @@ internal static class Yardstick
         var files = Environment.GetEnvironmentVariable("YARDSTICK_FILES")!;
         await using var database = NpgsqlDataSource.Create(Environment.GetEnvironmentVariable("YARDSTICK_DATABASE")!);
         var app = builder.Build();
-        app.MapGet("/list/{merchant:guid}", (Guid merchant, HttpResponse response) => ListAsync(database, merchant, response));
+        app.MapGet("/list/{merchant:guid}", (Guid merchant, HttpResponse response) =>
+            ListAsync(database, merchant, response));
         app.MapGet("/file/{name}", (string name) => Results.File(Path.Combine(files, "plain", name), "text/csv"));
         await ServeAsync(app);
     }
@@ -45,8 +46,8 @@ internal static class Yardstick
     private static async Task ServeAsync(WebApplication app)
     {
         await app.StartAsync();
-        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        await File.WriteAllTextAsync(Environment.GetEnvironmentVariable("REPORTS__READYFILE")!, address);
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
+        await File.WriteAllTextAsync(Environment.GetEnvironmentVariable("REPORTS__READYFILE")!, addresses.First());
         await app.WaitForShutdownAsync();
     }
 

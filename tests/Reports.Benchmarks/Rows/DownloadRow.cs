@@ -7,7 +7,8 @@ internal static class DownloadRow
 
     public static async Task<IReadOnlyList<Line>> RunAsync(Bench bench)
     {
-        var (database, merchant) = (await bench.MerchantsAsync(1)) is var store ? (store.Database, store.Callers[0]) : default;
+        var store = await bench.MerchantsAsync(1);
+        var (database, merchant) = (store.Database, store.Callers[0]);
         await using var host = bench.Host(database);
         using var service = await bench.ServiceAsync(database);
         using var yardstick = await bench.YardstickAsync(database);

@@ -41,7 +41,8 @@ internal static class ExportRow
         await bench.DropAsync(database);
         return
         [
-            Line.AtLeast($"audit export, {Line.Number(history.Events)} events as NDJSON", comparison, 0.5, "events/s") with
+            Line.AtLeast(
+                $"audit export, {Line.Number(history.Events)} events as NDJSON", comparison, 0.5, "events/s") with
             {
                 Memory = $"{Line.Number(service.PeakMiB)} MiB",
                 Remark = $"{Line.Number(bytes / 1e6)} MB in all; against COPY of the events' columns alone",

@@ -9,7 +9,7 @@ using Reports.Storage;
 
 namespace Reports.Benchmarks;
 
-/// <summary>The reference generator, a process of its own for each run, against COPY of its query into a file.</summary>
+/// <summary>The reference generator, a process for each run, against COPY of its query into a file.</summary>
 internal static class GeneratorRow
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -38,19 +38,20 @@ internal static class GeneratorRow
                 },
                 async () =>
                 {
-                    var path = Path.Combine(bench.Directory, "copied.csv");
-                    await using var file = File.Create(path);
+                    var copy = Path.Combine(bench.Directory, "copied.csv");
+                    await using var file = File.Create(copy);
                     var took = await CopyTo.StreamAsync(database.Superuser, Copy(merchant), file);
-                    File.Delete(path);
+                    File.Delete(copy);
                     return rows / took.TotalSeconds;
                 },
                 bench.Options.Size(1, 3, 3),
                 warmsUp: false);
-            lines.Add(Line.AtLeast($"generator, {format.Word()} of {Line.Number(rows)} rows", comparison, 0.5, "rows/s") with
+            var path = $"generator, {format.Word()} of {Line.Number(rows)} rows";
+            lines.Add(Line.AtLeast(path, comparison, 0.5, "rows/s") with
             {
                 Memory = $"{Line.Number(memory)} MiB",
             });
-            lines.Add(Line.Most($"generator, {format.Word()} of {Line.Number(rows)} rows: memory", [memory], 300, "MiB"));
+            lines.Add(Line.Most($"{path}: memory", [memory], 300, "MiB"));
         }
 
         await bench.DropAsync(database);
@@ -93,8 +94,9 @@ internal static class GeneratorRow
             $"""
             set synchronous_commit = off;
             insert into transactions.transactions
-            select '{merchant}', 'T' || lpad(n::text, 12, '0'), t.at, 'payment', null, 'ORDER-' || n, 'Customer ' || n % 10000,
-                (array['visa', 'mastercard', 'knet', 'applepay'])[1 + n % 4], 'KWD', 1.25 + n % 1000, 0.025
+            select '{merchant}', 'T' || lpad(n::text, 12, '0'), t.at, 'payment', null, 'ORDER-' || n,
+                'Customer ' || n % 10000, (array['visa', 'mastercard', 'knet', 'applepay'])[1 + n % 4], 'KWD',
+                1.25 + n % 1000, 0.025
             from generate_series(1, {rows}) n,
                 lateral (select timestamptz '2026-01-01 00:00:00+00' + n * interval '360 days' / {rows} as at) t
             """);
@@ -106,10 +108,11 @@ internal static class GeneratorRow
     private static string Copy(Guid merchant) =>
         $"""
         copy (
-            select id, occurred_at, type, original_id, order_reference, customer_name, payment_method, currency, gross_amount,
-                fee_amount
+            select id, occurred_at, type, original_id, order_reference, customer_name, payment_method, currency,
+                gross_amount, fee_amount
             from transactions.transactions
-            where merchant_id = '{merchant}' and occurred_at >= '2026-01-01 00:00:00+00' and occurred_at < '2027-01-01 00:00:00+00'
+            where merchant_id = '{merchant}'
+                and occurred_at >= '2026-01-01 00:00:00+00' and occurred_at < '2027-01-01 00:00:00+00'
             order by occurred_at, id) to stdout (format csv)
         """;
 }

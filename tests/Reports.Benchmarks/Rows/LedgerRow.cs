@@ -1,6 +1,6 @@
 namespace Reports.Benchmarks;
 
-/// <summary>How fast a backlog of events is sealed, and how fast an export of it is verified, in which memory.</summary>
+/// <summary>How fast a backlog of events is sealed, and an export of it verified, in which memory.</summary>
 internal static class LedgerRow
 {
     public static async Task<IReadOnlyList<Line>> RunAsync(Bench bench)

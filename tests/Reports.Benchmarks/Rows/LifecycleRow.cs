@@ -79,8 +79,9 @@ internal static class LifecycleRow
                 var before = await database.ScalarAsync<long>("select max(seq_id) from events.mt_events");
                 var seconds = await RequestAsync(service, database, store.Callers, reports, round++);
                 perMinute.Add(reports / seconds * 60);
-                return await database.ScalarAsync<long>(
-                    $"select count(*) from events.mt_events where seq_id > {before} and type like 'report.%'") / seconds;
+                var events = await database.ScalarAsync<long>(
+                    $"select count(*) from events.mt_events where seq_id > {before} and type like 'report.%'");
+                return events / seconds;
             },
             () => AppendAsync(host.Services.GetRequiredService<IDocumentStore>(), store.Callers, reports),
             bench.Options.Size(1, 3, 3));
@@ -120,7 +121,8 @@ internal static class LifecycleRow
         {
             if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromMinutes(2))
             {
-                throw new InvalidOperationException($"{seen - finished} of {reports} reports were finished within two minutes.");
+                throw new InvalidOperationException(
+                    $"{seen - finished} of {reports} reports were finished within two minutes.");
             }
 
             await Task.Delay(50);
@@ -137,8 +139,9 @@ internal static class LifecycleRow
         var date = day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var body = $$"""{"first_day": "{{date}}", "last_day": "{{date}}"}""";
         return Encoding.ASCII.GetBytes(
-            $"POST /b/api/v1/reports/requests/ HTTP/1.1\r\nHost: {service.Address.Authority}\r\nApi-Key: {caller.Key}\r\n"
-            + $"Content-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+            $"POST /b/api/v1/reports/requests/ HTTP/1.1\r\nHost: {service.Address.Authority}\r\n"
+            + $"Api-Key: {caller.Key}\r\nContent-Type: application/json\r\n"
+            + $"Content-Length: {body.Length}\r\n\r\n{body}");
     }
 
     // The same events as the lifecycle's, each in a commit of its own.
@@ -168,12 +171,13 @@ internal static class LifecycleRow
         return reports * 4 / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private static Task TransactionsAsync(BenchDatabase database, IReadOnlyList<Caller> callers) => database.ExecuteAsync(
-        $"""
+    private static Task TransactionsAsync(BenchDatabase database, IReadOnlyList<Caller> callers) =>
+        database.ExecuteAsync($"""
         insert into transactions.transactions
-        select m.id, 'T' || n, '{FirstDay:yyyy-MM-dd}'::timestamptz + n * interval '6 hours', 'payment', null, 'ORDER-' || n,
-            'Customer ' || n % 100, 'visa', 'KWD', 1.25, 0.025
-        from generate_series(1, 1000) n, unnest(array[{string.Join(',', callers.Select(c => $"'{c.Id}'::uuid"))}]) m (id)
+        select m.id, 'T' || n, '{FirstDay:yyyy-MM-dd}'::timestamptz + n * interval '6 hours', 'payment', null,
+            'ORDER-' || n, 'Customer ' || n % 100, 'visa', 'KWD', 1.25, 0.025
+        from generate_series(1, 1000) n,
+            unnest(array[{string.Join(',', callers.Select(c => $"'{c.Id}'::uuid"))}]) m (id)
         """);
 
     private static Child Worker(Bench bench, BenchDatabase database, List<(string Name, string Value)> settings)

@@ -27,15 +27,16 @@ internal static class MicroRow
         [
             .. summary.Reports.Select(report =>
             {
-                var (name, statistics) = (report.BenchmarkCase.Descriptor.WorkloadMethodDisplayInfo.Trim('\''), report.ResultStatistics);
-                var microseconds = statistics?.OriginalValues.Select(ns => ns / 1000).ToArray() ?? [];
+                var name = report.BenchmarkCase.Descriptor.WorkloadMethodDisplayInfo.Trim('\'');
+                var microseconds = report.ResultStatistics?.OriginalValues.Select(ns => ns / 1000).ToArray() ?? [];
                 var line = microseconds is []
                     ? Line.Failed(name, "gave no result")
                     : Line.Most(name, microseconds, MostForAuthentication, "µs") with
                     {
-                        Remark = $"{report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase)} bytes allocated",
+                        Memory = $"{report.GcStats.GetBytesAllocatedPerOperation(report.BenchmarkCase)} B allocated",
                     };
-                return name.StartsWith("authentication", StringComparison.Ordinal) ? line : line with { Target = "", IsMet = null };
+                var hasTarget = microseconds is [] || name.StartsWith("authentication", StringComparison.Ordinal);
+                return hasTarget ? line : line with { Target = "", IsMet = null };
             }),
         ]);
     }

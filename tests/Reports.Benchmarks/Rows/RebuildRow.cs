@@ -16,7 +16,8 @@ internal static class RebuildRow
         var database = await bench.CopyAsync(history.Database);
         using var service = await bench.ServiceAsync(database, ("Reports:Ledger:Seals", "false"));
         var list = Bench.Lists(service, [history.Merchant])[0];
-        Task<LoadResult> ListsAsync() => LoadGenerator.RunAsync(service.Address, _ => list, Clients, bench.Options.Round);
+        Task<LoadResult> ListsAsync() =>
+            LoadGenerator.RunAsync(service.Address, _ => list, Clients, bench.Options.Round);
         await ListsAsync();
         var (idle, busy) = (await ListsAsync(), new List<LoadResult>());
 
@@ -38,17 +39,18 @@ internal static class RebuildRow
         var rows = await database.ScalarAsync<long>("select count(*) from reports.finished_reports");
         if (rows != history.Finished)
         {
-            throw new InvalidOperationException($"The rebuild left {rows} rows of {history.Finished} finished reports.");
+            throw new InvalidOperationException($"The rebuild left {rows} rows of {history.Finished} reports.");
         }
 
         return
         [
-            Line.Least("rebuild of finished_reports, lists being answered", [history.Events / seconds], 30_000, "events/s") with
+            Line.Least(
+                "rebuild of finished_reports, lists answered", [history.Events / seconds], 30_000, "events/s") with
             {
-                Remark = $"{Line.Number(seconds)} s for {Line.Number(history.Events)} events, of which {Line.Number(rows)} finish a "
-                    + $"report: {Line.Number(rows / seconds)} rows/s; {Clients} clients listing, p99 "
-                    + $"{Line.Number(Statistics.Median([.. busy.Select(b => b.At(99))]))} ms, idle {Line.Number(idle.At(99))} ms; "
-                    + "what they see is the table as it fills again",
+                Remark = $"{Line.Number(seconds)} s for {Line.Number(history.Events)} events, of which "
+                    + $"{Line.Number(rows)} finish a report: {Line.Number(rows / seconds)} rows/s; {Clients} clients "
+                    + $"listing, p99 {Line.Number(Statistics.Median([.. busy.Select(b => b.At(99))]))} ms, idle "
+                    + $"{Line.Number(idle.At(99))} ms; what they see is the table as it fills again",
             },
         ];
     }

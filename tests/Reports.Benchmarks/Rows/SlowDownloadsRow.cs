@@ -29,7 +29,8 @@ internal static class SlowDownloadsRow
         using var done = new CancellationTokenSource();
         var begun = 0;
         var clients = Enumerable.Range(0, Clients)
-            .Select(_ => Task.Run(() => TakeSlowlyAsync(service.Address, download, () => Interlocked.Increment(ref begun), done.Token)))
+            .Select(_ => Task.Run(() => TakeSlowlyAsync(
+                service.Address, download, () => Interlocked.Increment(ref begun), done.Token)))
             .ToArray();
         for (var i = 0; i < 600 && Volatile.Read(ref begun) < Clients; i++)
         {
@@ -61,8 +62,7 @@ internal static class SlowDownloadsRow
         ];
     }
 
-    // Nobody asks for anything now but the downloads: a session that one of them held would be in a transaction, active,
-    // or at least out of the pool.
+    // Nobody asks for anything now but the downloads: a session that one of them held would be in a transaction.
     private static Task<long> HeldSessionsAsync(BenchDatabase database) => database.ScalarAsync<long>(
         """
         select count(*) from pg_stat_activity

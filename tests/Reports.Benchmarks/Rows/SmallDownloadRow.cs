@@ -86,7 +86,10 @@ internal static class SmallDownloadRow
             await using var command = new NpgsqlCommand(
                 "insert into public.raw_inserts (stream, data) values ($1, $2::jsonb)", connection);
             command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = Guid.CreateVersion7() });
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $$"""{"attempt": "{{new string('x', 600)}}"}""" });
+            command.Parameters.Add(new NpgsqlParameter<string>
+            {
+                TypedValue = $$"""{"attempt": "{{new string('x', 600)}}"}""",
+            });
             await command.PrepareAsync();
             while (Stopwatch.GetElapsedTime(start) < duration)
             {

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Reports.Benchmarks;
 
-/// <summary>From the start of the process to the first answer of the list, against an empty ASP.NET Core program.</summary>
+/// <summary>From the start of the process to the first answer, against an empty ASP.NET Core program.</summary>
 internal static class StartRow
 {
     public static async Task<IReadOnlyList<Line>> RunAsync(Bench bench)
