@@ -44,6 +44,16 @@ internal sealed class Child : IDisposable
 
     public bool HasEnded => _process.HasExited;
 
+    /// <summary>The time that it has been given by the processors.</summary>
+    public TimeSpan Worked
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Its resident memory in MiB.</summary>
     public double ResidentMiB => Status("VmRSS") ?? double.NaN;
 

@@ -41,5 +41,19 @@ internal sealed class Server : IDisposable
         return new Server(child, new Uri(address.Trim()));
     }
 
+    /// <summary>Waits until it has little to do, a minute at the most.</summary>
+    public async Task CalmsAsync()
+    {
+        for (var second = 0; second < 60; second++)
+        {
+            var before = _child.Worked;
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            if ((_child.Worked - before).TotalSeconds < 0.3)
+            {
+                return;
+            }
+        }
+    }
+
     public void Dispose() => _child.Dispose();
 }
