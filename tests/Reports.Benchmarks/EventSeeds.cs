@@ -49,9 +49,9 @@ internal static class EventSeeds
     }
 
     // Each copy is another stream, of the merchants in turn, with a report number and a day of its own.
-    private static Task CopyAsync(
+    private static async Task CopyAsync(
         BenchDatabase database, string kind, int count, string merchants, Guid merchant, string stream) =>
-        database.ExecuteAsync($$"""
+        await database.ExecuteAsync($$"""
         set synchronous_commit = off;
         create temporary table template as select id, type, tenant_id from events.mt_streams where {{stream}} limit 1;
         create temporary table copies as

@@ -15,13 +15,13 @@ namespace Reports.Benchmarks;
 
 /// <summary>Parts of a request that need no other process.</summary>
 [MemoryDiagnoser]
-public class Micro
+public class Micro : IDisposable
 {
     private const int Page = 50;
 
     private static readonly Guid Merchant = Guid.Parse("01980000-0000-7000-8000-00000000000f");
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
-    private static readonly StringValues Range = "bytes=1000000-1999999";
+    private readonly StringValues _range = "bytes=1000000-1999999";
     private static readonly System.Net.IPAddress Address = System.Net.IPAddress.Loopback;
 
     private readonly DownloadTokens _tokens;
@@ -78,7 +78,7 @@ public class Micro
     public object? OpenCursor() => _marks.OpenCursor(Merchant, _cursor);
 
     [Benchmark(Description = "range evaluator")]
-    public long SelectRange() => ByteRange.Select(Range, 10_000_000).First;
+    public long SelectRange() => ByteRange.Select(_range, 10_000_000).First;
 
     [Benchmark(Description = "JSON of a list of 50")]
     public long WriteList()
@@ -90,6 +90,13 @@ public class Micro
 
     [Benchmark(Description = "leaf of an event of 900 bytes")]
     public byte[] HashLeaf() => EventLeaf.Hash(_event);
+
+    public void Dispose()
+    {
+        _tokens.Dispose();
+        _body.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     private static Cursor Place() => new(
         new ReportFilter(Merchant, Now.AddDays(-30), Now, null, null), true, Now.UtcDateTime, Merchant, false,

@@ -11,6 +11,7 @@ internal static class Plot
     private const int Left = 70;
     private const int Bottom = 50;
     private const int Margin = 40;
+    private static readonly int[] Factors = [1, 2, 5, 10, 20];
 
     public static string Svg(string title, IEnumerable<(long Reports, double Value)> values)
     {
@@ -55,7 +56,8 @@ internal static class Plot
 
         var path = string.Join(
             ' ', points.Select(p => FormattableString.Invariant($"{X(p.Reports):0.0},{Y(p.Value):0.0}")));
-        svg.Append($"<polyline points=\"{path}\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\"/>\n</svg>\n");
+        svg.Append("<polyline points=\"").Append(path)
+            .Append("\" fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\"/>\n</svg>\n");
         return svg.ToString();
     }
 
@@ -63,6 +65,6 @@ internal static class Plot
     private static double Ceiling(double value)
     {
         var power = Math.Pow(10, Math.Floor(Math.Log10(value)));
-        return power * new[] { 1, 2, 5, 10, 20 }.First(factor => factor * power >= value * 1.05);
+        return power * Factors.First(factor => factor * power >= value * 1.05);
     }
 }

@@ -171,8 +171,8 @@ internal static class LifecycleRow
         return reports * 4 / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
-    private static Task TransactionsAsync(BenchDatabase database, IReadOnlyList<Caller> callers) =>
-        database.ExecuteAsync($"""
+    private static async Task TransactionsAsync(BenchDatabase database, IReadOnlyList<Caller> callers) =>
+        await database.ExecuteAsync($"""
         insert into transactions.transactions
         select m.id, 'T' || n, '{FirstDay:yyyy-MM-dd}'::timestamptz + n * interval '6 hours', 'payment', null,
             'ORDER-' || n, 'Customer ' || n % 100, 'visa', 'KWD', 1.25, 0.025
