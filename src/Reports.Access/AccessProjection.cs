@@ -87,7 +87,10 @@ internal sealed partial class AccessProjection : EventProjection
                     operations, u.UserId, u.UserId, u.PrincipalNumber, u.MerchantId, u.IsSuperuser, [], null, "",
                     u.RegisteredAt);
                 break;
-            default:
+
+            // Named one by one: an inline projection is given every event that is appended, whatever it includes.
+            case MerchantChanged or MerchantDisabled or ApiKeyRotated or ApiKeyRevoked or PermissionGranted
+                or PermissionRevoked or PasswordChanged or UserDisabled:
                 Change(operations, e.Data);
                 operations.QueueSqlCommand(
                     """

@@ -63,6 +63,23 @@ public sealed class RevocationTests(RevocationApp fixture) : IClassFixture<Revoc
     }
 
     [Fact]
+    public async Task what_changes_no_right_makes_no_node_forget()
+    {
+        var merchant = await _app.MerchantAsync();
+        var before = await EpochAsync();
+
+        await merchant.FinishedAsync("r.csv");
+
+        (await EpochAsync()).ShouldBe(before);
+
+        async Task<object?> EpochAsync()
+        {
+            await using var command = _app.Database.CreateCommand("select coalesce(max(n), 0) from reports.access_epoch");
+            return await command.ExecuteScalarAsync();
+        }
+    }
+
+    [Fact]
     public async Task what_is_changed_acts_on_another_node_within_a_second()
     {
         await ActsAsync(HttpStatusCode.Unauthorized, (m, _) => (null, new RevokeApiKey.Command(IdOf(m.Key))), byUser: false);
