@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
 using System.Threading.Channels;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using NpgsqlTypes;
 using Reports.BuildingBlocks;
@@ -68,9 +67,9 @@ internal sealed class AttemptJournal : IAsyncDisposable
     private readonly Channel<Entry> _waiting = Channel.CreateUnbounded<Entry>();
     private readonly Task _committing;
 
-    public AttemptJournal([FromKeyedServices(ServingDatabase.Key)] NpgsqlDataSource database, TimeProvider clock)
+    public AttemptJournal(ServingDatabase database, TimeProvider clock)
     {
-        (_database, _clock) = (database, clock);
+        (_database, _clock) = (database.Source, clock);
         _committing = Task.WhenAll(Enumerable.Range(0, MostCommits).Select(_ => Task.Run(CommitAllAsync)));
     }
 

@@ -73,7 +73,7 @@ public sealed class DeliveryModule : ICarterModule
     public static IServiceCollection AddDelivery(IServiceCollection services, DeliveryOptions options)
     {
         services.AddSingleton(options);
-        services.AddKeyedSingleton(ServingDatabase.Key, (_, _) => ServingDatabase.Create(options.Database));
+        services.AddSingleton<ServingDatabase>();
         services.AddSingleton<FinishedReports>();
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<PageMarks>();

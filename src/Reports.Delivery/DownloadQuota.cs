@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using NpgsqlTypes;
 using Reports.BuildingBlocks;
@@ -38,8 +37,7 @@ internal sealed record QuotaAnswer(bool IsAllowed, bool IsCounted, RateLimit Lef
 /// How many downloads a principal may have in any hour, counted in the database and therefore exactly, on however many
 /// nodes (<c>docs/adr/0010-quotas.md</c>). The window slides: a download counts from its decision until an hour later.
 /// </summary>
-internal sealed class DownloadQuota(
-    [FromKeyedServices(ServingDatabase.Key)] NpgsqlDataSource database, DeliveryOptions options)
+internal sealed class DownloadQuota(ServingDatabase database, DeliveryOptions options)
 {
     public const string Policy = "downloads";
 
@@ -137,7 +135,7 @@ internal sealed class DownloadQuota(
     public async Task DeleteOldAsync(CancellationToken cancellation)
     {
         // Not at the very end of the window, so that nodes with different settings do not harm each other.
-        await using var command = database.CreateCommand(
+        await using var command = database.Source.CreateCommand(
             "delete from reports.download_quota_uses where counted_at < clock_timestamp() - $1");
         command.Parameters.Add(new NpgsqlParameter<TimeSpan>
         {
@@ -154,7 +152,7 @@ internal sealed class DownloadQuota(
         bool isContinuation,
         CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(Take);
+        await using var command = database.Source.CreateCommand(Take);
         var parameters = command.Parameters;
         parameters.Add(new NpgsqlParameter<int> { TypedValue = caller.PrincipalNumber });
         parameters.AddWithValue(NpgsqlDbType.Uuid, (object?)caller.Tenant ?? DBNull.Value);
@@ -175,7 +173,7 @@ internal sealed class DownloadQuota(
 
     private async Task RefundAsync(Guid[] attempts, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Source.CreateCommand(
             "delete from reports.download_quota_uses where attempt_id = any($1)");
         command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = attempts });
         await command.ExecuteNonQueryAsync(cancellation);

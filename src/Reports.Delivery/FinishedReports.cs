@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -52,7 +51,7 @@ internal sealed record StoredReport(
     bool IsHeld = false);
 
 /// <summary>Reads the finished reports. Every statement names the merchant.</summary>
-internal sealed class FinishedReports([FromKeyedServices(ServingDatabase.Key)] NpgsqlDataSource database)
+internal sealed class FinishedReports(ServingDatabase database)
 {
     private const string Row =
         """
@@ -204,7 +203,7 @@ internal sealed class FinishedReports([FromKeyedServices(ServingDatabase.Key)] N
 
     public async Task<FinishedReport?> GetAsync(Guid merchant, Guid report, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Source.CreateCommand(
             $"select 0, '', {Row} from reports.finished_reports where merchant_id = $1 and report_id = $2");
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchant });
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = report });
@@ -221,7 +220,7 @@ internal sealed class FinishedReports([FromKeyedServices(ServingDatabase.Key)] N
     private async Task<StoredReport?> FindAsync(
         string condition, Guid merchant, NpgsqlParameter key, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(
+        await using var command = database.Source.CreateCommand(
             $"""
             select {ForDownload}, false, is_held from reports.finished_reports where merchant_id = $1 and {condition}
             union all
@@ -256,7 +255,7 @@ internal sealed class FinishedReports([FromKeyedServices(ServingDatabase.Key)] N
 
     private NpgsqlCommand Command(string sql, ReportFilter filter, int limit)
     {
-        var command = database.CreateCommand(sql);
+        var command = database.Source.CreateCommand(sql);
         var parameters = command.Parameters;
         parameters.Add(new NpgsqlParameter<Guid> { TypedValue = filter.Merchant });
         parameters.Add(Instant(filter.From.UtcDateTime));

@@ -13,7 +13,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
 {
     private static int _lastPrincipal = 10_000_000;
 
-    private readonly List<NpgsqlDataSource> _nodes = [];
+    private readonly List<ServingDatabase> _nodes = [];
 
     [Fact]
     public async Task of_ten_times_as_many_downloads_at_once_on_two_nodes_exactly_the_quota_passes_for_each_principal()
@@ -285,13 +285,14 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
 
     private DownloadQuota Node(int quota, TimeSpan? window = null, string name = "quota")
     {
-        var database = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(app.ConnectionString) { ApplicationName = name, MaxPoolSize = 10 });
-        _nodes.Add(database);
+        var connection = new NpgsqlConnectionStringBuilder(app.ConnectionString) { ApplicationName = name, MaxPoolSize = 10 };
         var options = new DeliveryOptions(TimeSpan.FromHours(1), TimeSpan.FromSeconds(15), 1, quota)
         {
+            Database = connection.ConnectionString,
             DownloadWindow = window ?? TimeSpan.FromHours(1),
         };
+        var database = new ServingDatabase(options);
+        _nodes.Add(database);
         return new DownloadQuota(database, options);
     }
 
