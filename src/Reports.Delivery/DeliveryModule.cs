@@ -78,6 +78,7 @@ public sealed class DeliveryModule : ICarterModule
         services.AddSingleton<DownloadTokens>();
         services.AddSingleton<PageMarks>();
         services.AddSingleton<ListWalks>();
+        services.AddSingleton<VerifiedBlocks>();
         services.AddSingleton<AttemptJournal>();
         services.AddSingleton<DownloadLedger>();
         services.AddSingleton<OutageWatch>();

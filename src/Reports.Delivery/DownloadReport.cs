@@ -20,6 +20,7 @@ internal sealed partial class DownloadReport(
     DownloadDecider decider,
     DownloadLedger ledger,
     ReportFiles files,
+    VerifiedBlocks blocks,
     DownloadQuota downloads,
     DeliveryOptions options,
     CurrentCaller current,
@@ -68,7 +69,7 @@ internal sealed partial class DownloadReport(
     private async Task<FileDelivery?> OpenAsync(DownloadDecision decision) => decision switch
     {
         { Selection: { Kind: DownloadSelection.Full or DownloadSelection.Partial } selection, Report: { } report } =>
-            await FileDelivery.OpenAsync(files, report, selection),
+            await FileDelivery.OpenAsync(files, blocks, report, selection),
         _ => null,
     };
 

@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
 using Reports.Contracts.Events;
 using Reports.Storage;
@@ -40,29 +38,33 @@ internal readonly record struct DownloadPace(double BytesPerSecond, TimeSpan Gra
 /// </summary>
 internal sealed class FileDelivery : IDisposable
 {
+    // What is offered at a time: of what a slow client has not taken yet, the server holds a copy.
+    private const int MostOffered = 32 * 1024;
+
     private readonly ReportFile? _file;
+    private readonly VerifiedBlocks? _blocks;
     private readonly StoredReport? _report;
     private readonly Selection _selection;
-    private readonly byte[] _block;
+    private VerifiedBlock? _block;
 
-    private FileDelivery(ReportFile? file, StoredReport? report, Selection selection)
-    {
-        (_file, _report, _selection) = (file, report, selection);
-        _block = report is null ? [] : ArrayPool<byte>.Shared.Rent((int)Math.Min(report.BlockSize, report.FileSize));
-    }
+    private FileDelivery(ReportFile? file, VerifiedBlocks? blocks, StoredReport? report, Selection selection) =>
+        (_file, _blocks, _report, _selection) = (file, blocks, report, selection);
 
     /// <summary>What is wrong with the file, if opening it or its first block already tells.</summary>
     public string? Finding { get; private set; }
 
     /// <param name="files">Where files are.</param>
+    /// <param name="blocks">What is being sent of them.</param>
     /// <param name="report">Whose file it is.</param>
     /// <param name="selection">Which bytes of it are wanted.</param>
-    public static async Task<FileDelivery> OpenAsync(ReportFiles files, StoredReport report, Selection selection)
+    public static async Task<FileDelivery> OpenAsync(
+        ReportFiles files, VerifiedBlocks blocks, StoredReport report, Selection selection)
     {
         FileDelivery? delivery = null;
         try
         {
-            delivery = new FileDelivery(files.Open(Storage.StorageKey.Parse(report.StorageKey)), report, selection);
+            var file = files.Open(Storage.StorageKey.Parse(report.StorageKey));
+            delivery = new FileDelivery(file, blocks, report, selection);
             delivery.Finding = await delivery.CheckStartAsync();
             return delivery;
         }
@@ -70,7 +72,7 @@ internal sealed class FileDelivery : IDisposable
         {
             delivery?.Dispose();
             var isMissing = e is FileNotFoundException or DirectoryNotFoundException;
-            return new FileDelivery(null, null, selection) { Finding = isMissing ? "missing" : "unreadable" };
+            return new FileDelivery(null, null, null, selection) { Finding = isMissing ? "missing" : "unreadable" };
         }
     }
 
@@ -98,31 +100,36 @@ internal sealed class FileDelivery : IDisposable
             : new(DownloadFailure.Aborted, isSlow ? "too_slow" : "client_closed", Sent());
         try
         {
-            for (var block = FirstBlock; _selection.First + offered <= _selection.Last; block++)
+            for (var index = FirstBlock; _selection.First + offered <= _selection.Last; index++)
             {
-                if (block > FirstBlock && await ReadBlockAsync(block, aborted) is { } finding)
+                if (index > FirstBlock && await TakeBlockAsync(index) is { } finding)
                 {
                     return new DownloadEnd(DownloadFailure.Corrupt, "unavailable", offered) { Finding = finding };
                 }
 
-                var start = (long)block * _report!.BlockSize;
-                var skipped = (int)(_selection.First + offered - start);
-                var length = (int)Math.Min(BlockLength(block), _selection.Last - start + 1) - skipped;
-                slow.CancelAfter(pace.TimeFor(length));
-                offered += length;
-                var flushed = await http.Response.BodyWriter.WriteAsync(_block.AsMemory(skipped, length), aborted);
-
-                // The writes of a connection that is gone return normally: their result tells, and the token, which
-                // comes late when many connections go at once.
-                if (flushed.IsCompleted || aborted.IsCancellationRequested)
+                var wanted = Wanted(_block!, offered);
+                slow.CancelAfter(pace.TimeFor(wanted.Length));
+                for (; wanted.Length > 0; wanted = wanted[Math.Min(MostOffered, wanted.Length)..])
                 {
-                    return Cut(slow.IsCancellationRequested);
+                    var piece = wanted[..Math.Min(MostOffered, wanted.Length)];
+                    offered += piece.Length;
+                    var flushed = await http.Response.BodyWriter.WriteAsync(piece, aborted);
+
+                    // The writes of a connection that is gone return normally: their result tells, and the token, which
+                    // comes late when many connections go at once.
+                    if (flushed.IsCompleted || aborted.IsCancellationRequested)
+                    {
+                        return Cut(slow.IsCancellationRequested);
+                    }
                 }
 
                 slow.CancelAfter(Timeout.InfiniteTimeSpan);
             }
 
-            return receipt is null || await receipt.WaitAsync(offered, pace.TimeFor(_block.Length))
+            // Nothing of the file is needed any more.
+            var last = pace.TimeFor(_block?.Bytes.Length ?? 0);
+            LeaveBlock();
+            return receipt is null || await receipt.WaitAsync(offered, last)
                 ? Given()
                 : Cut(isSlow: !receipt.IsGone);
         }
@@ -138,40 +145,39 @@ internal sealed class FileDelivery : IDisposable
 
     public void Dispose()
     {
+        LeaveBlock();
         _file?.Dispose();
-        if (_block.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_block);
-        }
     }
 
     private async ValueTask<string?> CheckStartAsync() => _file!.Length.CompareTo(_report!.FileSize) switch
     {
         < 0 => "short",
         > 0 => "altered",
-        _ when _report.FileSize > 0 => await ReadBlockAsync(FirstBlock, CancellationToken.None),
+        _ when _report.FileSize > 0 => await TakeBlockAsync(FirstBlock),
         _ => null,
     };
 
     private int FirstBlock => (int)(_selection.First / _report!.BlockSize);
 
-    private int BlockLength(int block) =>
-        (int)Math.Min(_report!.BlockSize, _report.FileSize - ((long)block * _report.BlockSize));
+    // What of a block is wanted and was not offered yet.
+    private ReadOnlyMemory<byte> Wanted(VerifiedBlock block, long offered)
+    {
+        var first = (int)(_selection.First + offered - block.Start);
+        var end = (int)Math.Min(block.Bytes.Length, _selection.Last - block.Start + 1);
+        return block.Bytes[first..end];
+    }
 
     // Null when the block is as it was recorded.
-    private async ValueTask<string?> ReadBlockAsync(int block, CancellationToken cancellation)
+    private async ValueTask<string?> TakeBlockAsync(int index)
     {
-        try
-        {
-            var buffer = _block.AsMemory(0, BlockLength(block));
-            var read = await _file!.ReadAsync(buffer, (long)block * _report!.BlockSize, cancellation);
-            var digest = _report.BlockDigests.AsSpan(block * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes);
-            var isAsRecorded = read == buffer.Length && SHA256.HashData(buffer.Span).AsSpan().SequenceEqual(digest);
-            return isAsRecorded ? null : read < buffer.Length ? "short" : "altered";
-        }
-        catch (IOException)
-        {
-            return "unreadable";
-        }
+        LeaveBlock();
+        _block = await _blocks!.TakeAsync(_file!, _report!, index);
+        return _block.Finding;
+    }
+
+    private void LeaveBlock()
+    {
+        _block?.Dispose();
+        _block = null;
     }
 }

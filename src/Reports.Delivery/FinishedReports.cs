@@ -53,6 +53,8 @@ internal sealed record StoredReport(
 /// <summary>Reads the finished reports. Every statement names the merchant.</summary>
 internal sealed class FinishedReports(ServingDatabase database)
 {
+    private readonly SharedDigests _digests = new();
+
     private const string Row =
         """
         report_id, number, report_name, interval, source, file_format, records_amount, created_at, generated_at,
@@ -229,12 +231,16 @@ internal sealed class FinishedReports(ServingDatabase database)
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = merchant });
         command.Parameters.Add(key);
         await using var row = await command.ExecuteReaderAsync(cancellation);
-        return await row.ReadAsync(cancellation)
-            ? new StoredReport(
-                row.GetGuid(0), row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetFieldValue<byte[]>(4),
-                row.GetDateTime(5), row.GetDateTime(6), row.GetString(7), row.GetInt32(8), row.GetFieldValue<byte[]>(9),
-                row.GetBoolean(10), row.GetBoolean(11))
-            : null;
+        if (!await row.ReadAsync(cancellation))
+        {
+            return null;
+        }
+
+        var id = row.GetGuid(0);
+        return new StoredReport(
+            id, row.GetString(1), row.GetString(2), row.GetInt64(3), row.GetFieldValue<byte[]>(4), row.GetDateTime(5),
+            row.GetDateTime(6), row.GetString(7), row.GetInt32(8),
+            _digests.Share(id, row.GetFieldValue<byte[]>(9)), row.GetBoolean(10), row.GetBoolean(11));
     }
 
     private NpgsqlCommand Counting(string sql, ReportFilter filter, int limit)
