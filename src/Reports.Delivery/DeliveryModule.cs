@@ -101,6 +101,15 @@ public sealed class DeliveryModule : ICarterModule
         return services;
     }
 
+    /// <summary>Makes the tables of the list anew from the events, while they are read and written.</summary>
+    /// <param name="database">The database, as the owner of the schema.</param>
+    /// <param name="clock">The clock.</param>
+    /// <param name="cancellation">Stops it; the tables stay as they are.</param>
+    /// <returns>How many reports are listed.</returns>
+    public static Task<long> RebuildListAsync(
+        NpgsqlDataSource database, TimeProvider clock, CancellationToken cancellation) =>
+        new FinishedReportsRebuild(database, clock).RunAsync(cancellation);
+
     /// <summary>Adds the module's projections and tables to the event store.</summary>
     /// <param name="options">The options of the store.</param>
     public static void Configure(StoreOptions options)

@@ -29,11 +29,24 @@ internal sealed partial class FinishedReportsProjection : EventProjection
         }
     }
 
-    private const string Columns =
+    /// <summary>The columns that a report's row gets from its event, in the order of <see cref="Row"/>.</summary>
+    internal const string Columns =
         """
         report_id, merchant_id, number, report_name, interval, source, file_format, records_amount, created_at,
         generated_at, finished_at, period_start, period_end, time_zone, file_size, sha256, expires_at, storage_key,
         block_size, block_digests
+        """;
+
+    private const string Add =
+        $"""
+        with added as (
+            insert into reports.finished_reports ({Columns})
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            on conflict (report_id) do nothing
+            returning merchant_id, created_at, interval, source)
+        insert into reports.finished_report_days as d (merchant_id, day, interval, source, n)
+        select merchant_id, (created_at at time zone 'UTC')::date, interval, source, 1 from added
+        on conflict (merchant_id, day, interval, source) do update set n = d.n + 1
         """;
 
     private const string Expire =
@@ -51,39 +64,30 @@ internal sealed partial class FinishedReportsProjection : EventProjection
 
     public override ValueTask ApplyAsync(IDocumentOperations operations, IEvent e, CancellationToken cancellation)
     {
-        switch (e.Data)
+        if (Change(e.Data) is var (sql, values))
         {
-            case ReportFinished finished:
-                Add(operations, finished);
-                break;
-            case ReportExpired expired:
-                operations.QueueSqlCommand(Expire, expired.ReportId);
-                break;
-            case LegalHoldPlaced placed:
-                operations.QueueSqlCommand(Hold, true, placed.ReportId);
-                break;
-            case LegalHoldReleased released:
-                operations.QueueSqlCommand(Hold, false, released.ReportId);
-                break;
+            operations.QueueSqlCommand(sql, values);
         }
 
         return ValueTask.CompletedTask;
     }
 
-    private static void Add(IDocumentOperations operations, ReportFinished finished)
+    /// <summary>What an event changes: a statement with question marks, and their values.</summary>
+    internal static (string Sql, object[] Values)? Change(object e) => e switch
+    {
+        ReportFinished finished => (Add, Row(finished)),
+        ReportExpired expired => (Expire, [expired.ReportId]),
+        LegalHoldPlaced placed => (Hold, [true, placed.ReportId]),
+        LegalHoldReleased released => (Hold, [false, released.ReportId]),
+        _ => null,
+    };
+
+    /// <summary>The row of a report.</summary>
+    internal static object[] Row(ReportFinished finished)
     {
         var report = finished.Report;
-        operations.QueueSqlCommand(
-            $"""
-            with added as (
-                insert into reports.finished_reports ({Columns})
-                values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                on conflict (report_id) do nothing
-                returning merchant_id, created_at, interval, source)
-            insert into reports.finished_report_days as d (merchant_id, day, interval, source, n)
-            select merchant_id, (created_at at time zone 'UTC')::date, interval, source, 1 from added
-            on conflict (merchant_id, day, interval, source) do update set n = d.n + 1
-            """,
+        return
+        [
             finished.ReportId,
             finished.MerchantId,
             report.Number,
@@ -103,7 +107,8 @@ internal sealed partial class FinishedReportsProjection : EventProjection
             finished.ExpiresAt.ToUniversalTime(),
             finished.StorageKey,
             finished.Blocks.Size,
-            finished.Blocks.Digests);
+            finished.Blocks.Digests,
+        ];
     }
 
     private static Table Finished()

@@ -53,14 +53,15 @@ internal static class EventSeeds
         BenchDatabase database, string kind, int count, string merchants, Guid merchant, string stream) =>
         await database.ExecuteAsync($$"""
         set synchronous_commit = off;
-        create temporary table template as select id, type, tenant_id from events.mt_streams where {{stream}} limit 1;
+        create temporary table template as
+            select s.id, s.type, (select count(*) from events.mt_events e where e.stream_id = s.id) as version
+            from events.mt_streams s where {{stream}} limit 1;
         create temporary table copies as
             select gen_random_uuid() as id, (array[{{merchants}}])[1 + n % {{Merchants}}] as merchant, n,
                 now() - interval '25 days' + n * interval '25 days' / {{count}} as at
             from generate_series(0, {{count - 1}}) n;
         insert into events.mt_streams (tenant_id, id, type, version)
-        select c.merchant, c.id, t.type, (select count(*) from events.mt_events e where e.stream_id = t.id)
-        from copies c, template t;
+        select c.merchant, c.id, t.type, t.version from copies c, template t;
         insert into events.mt_events (
             seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id,
             causation_id, headers, user_name, is_archived)

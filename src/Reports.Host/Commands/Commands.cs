@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.Globalization;
+using Npgsql;
 using Reports.Contracts;
+using Reports.Delivery;
 using Reports.Lifecycle;
 
 namespace Reports.Host.Commands;
@@ -22,6 +25,7 @@ internal static class Commands
             ServeCommand.Build(),
             LedgerCommands.Seal(),
             Group("schema", "The database schema", SchemaApply()),
+            Group("list", "The list of finished reports", RebuildList()),
             MerchantCommands.Build(),
             KeyCommands.Build(),
             UserCommands.Build(),
@@ -54,6 +58,26 @@ internal static class Commands
             {
                 await Schema.ApplyAsync(services, cancellation);
                 Console.WriteLine("The schema is up to date.");
+            },
+            isMigrating: true));
+        return command;
+    }
+
+    private static Command RebuildList()
+    {
+        var command = new Command(
+            "rebuild",
+            "Make the list anew from the events, while the service runs; the role in Reports:Databases:Migrator owns it");
+        command.SetAction((_, cancellation) => Instance.ActAsync(
+            "list rebuild",
+            null,
+            async services =>
+            {
+                var reports = await DeliveryModule.RebuildListAsync(
+                    services.GetRequiredService<NpgsqlDataSource>(),
+                    services.GetRequiredService<TimeProvider>(),
+                    cancellation);
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{reports} reports are listed."));
             },
             isMigrating: true));
         return command;

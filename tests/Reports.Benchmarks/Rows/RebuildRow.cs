@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using Marten;
 using Microsoft.Extensions.DependencyInjection;
-using Reports.Host;
+using Npgsql;
+using Reports.Delivery;
 
 namespace Reports.Benchmarks;
 
@@ -23,11 +23,11 @@ internal static class RebuildRow
 
         bench.Say($"Rebuilding from {history.Events:#,0} events …");
         await using var owner = bench.Owner(database);
-        using var daemon = await owner.Services.GetRequiredService<IDocumentStore>().BuildProjectionDaemonAsync();
         var start = Stopwatch.GetTimestamp();
         var rebuild = Task.Run(async () =>
         {
-            await daemon.RebuildProjectionAsync("finished_reports", CancellationToken.None);
+            await DeliveryModule.RebuildListAsync(
+                owner.Services.GetRequiredService<NpgsqlDataSource>(), TimeProvider.System, CancellationToken.None);
             return Stopwatch.GetElapsedTime(start);
         });
         while (!rebuild.IsCompleted)
@@ -50,7 +50,7 @@ internal static class RebuildRow
                 Remark = $"{Line.Number(seconds)} s for {Line.Number(history.Events)} events, of which "
                     + $"{Line.Number(rows)} finish a report: {Line.Number(rows / seconds)} rows/s; {Clients} clients "
                     + $"listing, p99 {Line.Number(Statistics.Median([.. busy.Select(b => b.At(99))]))} ms, idle "
-                    + $"{Line.Number(idle.At(99))} ms; what they see is the table as it fills again",
+                    + $"{Line.Number(idle.At(99))} ms; they see the old tables until the new ones are there",
             },
         ];
     }
