@@ -67,7 +67,7 @@ internal static class Commands
     {
         var command = new Command(
             "rebuild",
-            "Make the list anew from the events, while the service runs; the role in Reports:Databases:Migrator owns it");
+            "Make the list anew from the events, while the service runs; as its owner, Reports:Databases:Migrator");
         command.SetAction((_, cancellation) => Instance.ActAsync(
             "list rebuild",
             null,
