@@ -315,7 +315,8 @@ def verify_export(folder, pinned, held, merchant, accepted, found):
         while marks and marks[0][0] == count and not broken:
             _, is_own, n = marks.pop(0)
             if n.root == root_of_peaks(peaks):
-                newest, unsealed, forked, own_newest = n, [], forked and not is_own, n if is_own else own_newest
+                newest = n if is_own or not newest or n.size > newest.size else newest
+                unsealed, forked, own_newest = [], forked and not is_own, n if is_own else own_newest
             elif not is_own:
                 held_findings.append(("FORK", n))
             elif not forked:
@@ -328,11 +329,14 @@ def verify_export(folder, pinned, held, merchant, accepted, found):
         if index != count and not broken:
             broken = True
             found("FORK", sequence, f"leaf {index} stands where leaf {count} belongs")
+        closed = newest.sequence if newest else 0
         grow(peaks, leaf)
         tree.append(leaf)
         count += 1
         unsealed.append(sequence)
         compare()
+        if high < sequence <= closed:
+            found("INSERTED", sequence, f"it was sealed late, as leaf {index}: a checkpoint had closed the record up to {closed}")
         if sequence <= high:
             found("INSERTED", sequence, f"it was sealed late, as leaf {index}")
             leaves.setdefault(sequence, leaf)

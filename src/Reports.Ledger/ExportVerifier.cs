@@ -171,6 +171,7 @@ public sealed class ExportVerifier : IDisposable
                 throw leaves.Unusable("that is no leaf");
             }
 
+            var closed = _marks.Newest?.Sequence ?? 0;
             Grow(index, sequence, leaf);
             if (sequence <= _lastLeafSequence)
             {
@@ -178,6 +179,14 @@ public sealed class ExportVerifier : IDisposable
             }
             else
             {
+                if (sequence <= closed)
+                {
+                    Report(new Finding(
+                        Verdict.Inserted,
+                        sequence,
+                        $"it was sealed late, as leaf {index}, when a checkpoint had closed the record up to {closed}"));
+                }
+
                 _lastLeafSequence = sequence;
                 for (; hasEvent && events.Current.Sequence < sequence; hasEvent = events.Read())
                 {

@@ -96,6 +96,20 @@ public sealed class ExportVerifierTests
         One(export).ShouldBe((Verdict.Inserted, sequence));
     }
 
+    [Fact]
+    public void an_event_behind_the_last_that_a_checkpoint_closed_is_late_although_its_leaf_is_in_order()
+    {
+        using var export = new SyntheticExport(100);
+        var last = export.Events[^1].Event.Sequence;
+        var (size, note) = export.Checkpoints[^1];
+        export.Checkpoints[^1] = (size, export.Note(size, SignedCheckpoint.Parse(note)!.Checkpoint.Root, last + 3));
+        export.Events.Add((export.Event(last + 2), null));
+        export.Events.Add((export.Event(last + 4), null));
+        export.Seal();
+
+        One(export).ShouldBe((Verdict.Inserted, last + 2));
+    }
+
     [Theory]
     [MemberData(nameof(Seeds))]
     public void events_that_changed_places_are_reordered(int seed)

@@ -114,6 +114,20 @@ public sealed class SecondImplementationTests : IDisposable
     }
 
     [Fact]
+    public async Task they_agree_on_events_behind_what_a_checkpoint_had_closed()
+    {
+        var export = Export(23, 1);
+        var last = export.Events[^1].Event.Sequence;
+        var (size, note) = export.Checkpoints[^1];
+        export.Checkpoints[^1] = (size, export.Note(size, SignedCheckpoint.Parse(note)!.Checkpoint.Root, last + 3));
+        export.Events.Add((export.Event(last + 2), null));
+        export.Events.Add((export.Event(last + 4), null));
+        export.Seal();
+
+        await AgreeAsync([([export.Write().Path], "INSERTED 1", "late, and in order")]);
+    }
+
+    [Fact]
     public async Task they_agree_on_the_notes_and_headers_that_others_keep()
     {
         var export = Export(23, 1);
