@@ -51,8 +51,10 @@ internal sealed partial class LedgerProofs(AuditorDatabase database, ILogger<Led
         where e.type like 'download.%' order by e.seq_id
         """;
 
-    // One step of an index for each tenant, because no index begins with the stream.
-    private const string Tenants =
+    /// <summary>
+    /// Those who have events, as <c>tenants</c>: one step of an index for each, because no index begins with the stream.
+    /// </summary>
+    public const string Tenants =
         """
         with recursive tenants as (
             (select tenant_id from events.mt_events order by tenant_id limit 1)

@@ -14,11 +14,15 @@ internal sealed class StoredEvents(AuditorDatabase database)
     private const string Until =
         "and ($2::timestamptz is null or h.recorded_at <= $2) and ($3::bigint is null or e.seq_id <= $3)";
 
-    /// <summary>Whose a stream is; none when there is no such stream.</summary>
+    /// <summary>Whose a stream is, by its events, which are sealed; none when there is no such stream.</summary>
     public async Task<string?> TenantOfAsync(Guid stream, CancellationToken cancellation)
     {
         await using var command = database.Source.CreateCommand(
-            "select tenant_id from events.mt_streams where id = $1");
+            $"""
+            {LedgerProofs.Tenants}
+            select t.tenant_id from tenants t where exists (
+                select from events.mt_events e where e.tenant_id = t.tenant_id and e.stream_id = $1)
+            """);
         command.Parameters.AddWithValue(stream);
         return await command.ExecuteScalarAsync(cancellation) as string;
     }

@@ -133,6 +133,7 @@ internal sealed class Sealer : IAsyncDisposable
         var frontier = await _frontier.AdvanceAsync(cancellation);
         if (frontier <= _head.LastSequence && _late.Count == 0)
         {
+            await LookAtEndAsync(_head, cancellation);
             return new SealRound(0, 0, false, Stopwatch.GetElapsedTime(began));
         }
 
@@ -172,6 +173,19 @@ internal sealed class Sealer : IAsyncDisposable
         }
 
         await _connection.DisposeAsync();
+    }
+
+    // What is written goes on from the head that is known. Where nothing is written, that the end of the ledger is gone,
+    // and its numbers are drawn again, shows in nothing else.
+    private async Task LookAtEndAsync(LedgerHead head, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand(
+            "select note from ledger.checkpoints order by size desc limit 1", _connection);
+        if (await command.ExecuteScalarAsync(cancellation) as string != head.Note)
+        {
+            _head = null;
+            _head = await BeginAsync(cancellation);
+        }
     }
 
     // Before anything is added, the ledger must be the one that was known.

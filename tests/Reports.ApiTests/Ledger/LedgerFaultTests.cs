@@ -356,6 +356,27 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
         (await _store.AskAsync<long>("select count(*) from ledger.leaves")).ShouldBe(5);
     }
 
+    [Fact]
+    public async Task an_idle_sealer_notices_that_the_end_of_the_ledger_is_gone_and_its_numbers_are_drawn_again()
+    {
+        await using var node = await NodeAsync();
+        await _store.AppendAsync(5);
+        await _store.IsSealedAsync();
+        await _store.AppendAsync(5);
+        await _store.IsSealedAsync();
+
+        await _store.AttackAsync(
+            """
+            delete from ledger.checkpoints where size > 5; delete from ledger.leaves where idx >= 5;
+            delete from ledger.row_hashes where seq_id > 5; delete from events.mt_events where seq_id > 5;
+            select setval('events.mt_events_sequence', 5)
+            """);
+
+        var fault = await FaultAsync(node);
+        fault.Verdict.ShouldBe(LedgerVerdict.Truncated);
+        fault.Sequence.ShouldBe(10);
+    }
+
     private CheckpointKey Key
     {
         get
