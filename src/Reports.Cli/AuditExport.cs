@@ -43,6 +43,13 @@ internal sealed class AuditExport(
                 Complete: false)
             : Continued(before, head.Checkpoint, merchant) with { Complete = false, Url = url };
         description.Write(folder);
+        if (before?.Complete == true)
+        {
+            remark(
+                $"What {folder.Path} has of the record, up to the sequence {before.Sequence}, stays as it was given then. "
+                + "To see whether the service still has the same, export into another folder.");
+        }
+
         await KeysAsync(cancellation);
         using (var events = new ExportFile(folder.Events))
         {

@@ -51,7 +51,8 @@ internal static class Commands
         var command = new Command(
             "export",
             "Write the record into a folder: events, leaves, checkpoints and public keys. A second time it goes on from "
-            + "where it was, also after it was interrupted or killed.")
+            + "where it was, also after it was interrupted or killed, and what it has stays: to check the record as it is "
+            + "now, export into a new folder.")
         {
             folder, url, key, merchant,
         };

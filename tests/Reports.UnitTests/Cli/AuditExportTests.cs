@@ -52,6 +52,7 @@ public sealed class AuditExportTests : IAsyncLifetime
         await ExportAsync(Folder("a"));
 
         _stub.Asked.ShouldContain(a => a.StartsWith("leaves?after=199", StringComparison.Ordinal));
+        _remarks.ShouldHaveSingleItem().ShouldContain("export into another folder");
         Verify(Folder("a")).ShouldBe("OK");
         await SameAsFromScratchAsync(Folder("a"));
     }
