@@ -1,5 +1,4 @@
 using System.Text;
-using Marten;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

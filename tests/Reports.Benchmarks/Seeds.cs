@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using JasperFx.Events;
 using Marten;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

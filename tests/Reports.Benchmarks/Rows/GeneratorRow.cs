@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
-using Npgsql;
 using Reports.Contracts;
 using Reports.Contracts.Messages;
 using Reports.Generator;

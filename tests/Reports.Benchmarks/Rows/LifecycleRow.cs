@@ -2,12 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Marten;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
-using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Lifecycle;
 
