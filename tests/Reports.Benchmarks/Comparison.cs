@@ -12,6 +12,9 @@ internal sealed record Side(IReadOnlyList<double> Rates, IReadOnlyList<LoadResul
 /// <summary>Ours against a yardstick, in rounds that alternate.</summary>
 internal sealed record Comparison(Side Ours, Side Yardstick)
 {
+    /// <summary>How many rounds of a load go before those that count.</summary>
+    public const int WarmUps = 3;
+
     public IReadOnlyList<double> Ratios => [.. Ours.Rates.Zip(Yardstick.Rates, (ours, theirs) => ours / theirs)];
 
     /// <summary>The ratio of a percentile of the latency in each round.</summary>
@@ -19,12 +22,13 @@ internal sealed record Comparison(Side Ours, Side Yardstick)
         [.. Ours.Loads.Zip(Yardstick.Loads, (ours, theirs) => ours.At(percentile) / theirs.At(percentile))];
 
     /// <summary>
-    /// Runs both sides in turn; the side that begins changes with each round, and a first round counts for nothing.
+    /// Runs both sides in turn; the side that begins changes with each round, and the first ones count for nothing: code
+    /// that is compiled while it runs takes some seconds of load until it is as fast as it gets.
     /// </summary>
     public static async Task<Comparison> OfLoadsAsync(
         Func<Task<LoadResult>> ours, Func<Task<LoadResult>> yardstick, int rounds)
     {
-        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmsUp: true);
+        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, WarmUps);
         return new Comparison(Of(mine), Of(theirs));
     }
 
@@ -32,17 +36,17 @@ internal sealed record Comparison(Side Ours, Side Yardstick)
     public static async Task<Comparison> OfRatesAsync(
         Func<Task<double>> ours, Func<Task<double>> yardstick, int rounds, bool warmsUp = true)
     {
-        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmsUp);
+        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmsUp ? 1 : 0);
         return new Comparison(new Side(mine, []), new Side(theirs, []));
     }
 
     private static async Task<(List<T> Ours, List<T> Theirs)> AlternateAsync<T>(
-        Func<Task<T>> ours, Func<Task<T>> yardstick, int rounds, bool warmsUp)
+        Func<Task<T>> ours, Func<Task<T>> yardstick, int rounds, int warmUps)
     {
         var (mine, theirs) = (new List<T>(), new List<T>());
-        for (var round = warmsUp ? 0 : 1; round <= rounds; round++)
+        for (var round = 1 - warmUps; round <= rounds; round++)
         {
-            var oursFirst = round % 2 == 0;
+            var oursFirst = int.IsEvenInteger(round);
             var (first, second) = oursFirst ? (ours, yardstick) : (yardstick, ours);
             var (one, two) = (await first(), await second());
             if (round > 0)

@@ -35,7 +35,12 @@ internal static class Yardstick
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         var files = Environment.GetEnvironmentVariable("YARDSTICK_FILES")!;
-        await using var database = NpgsqlDataSource.Create(Environment.GetEnvironmentVariable("YARDSTICK_DATABASE")!);
+        await using var database = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(Environment.GetEnvironmentVariable("YARDSTICK_DATABASE")!)
+            {
+                MaxAutoPrepare = 4,
+                AutoPrepareMinUsages = 2,
+            });
         var app = builder.Build();
         app.MapGet("/list/{merchant:guid}", (Guid merchant, HttpResponse response) =>
             ListAsync(database, merchant, response));
