@@ -146,7 +146,31 @@ internal static class LedgerSchema
         );
         """;
 
-    private const string Triggers = """
+    /// <summary>
+    /// The triggers: on what, their name, what they run, what they fire at, and the same as <c>pg_trigger.tgtype</c>.
+    /// </summary>
+    public const string TriggerList = """
+        select 'events.mt_events' as place, 'record_row'::name as called, 'ledger.record_row' as function,
+            'after insert on %s for each row execute function ledger.record_row()' as fires, 5 as kind
+        union all
+        select unnest(array[
+            'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',
+            'ledger.keys', 'ledger.faults', 'ledger.outages']),
+            'refuse_change', 'ledger.refuse_change',
+            'before update or delete on %s for each row execute function ledger.refuse_change()', 27
+        union all
+        -- A stream's version grows with its events.
+        select 'events.mt_streams', 'refuse_change', 'ledger.refuse_change',
+            'before delete on %s for each row execute function ledger.refuse_change()', 11
+        union all
+        select unnest(array[
+            'events.mt_events', 'events.mt_streams', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes',
+            'ledger.checkpoints', 'ledger.keys', 'ledger.faults', 'ledger.outages']),
+            'refuse_truncate', 'ledger.refuse_change',
+            'before truncate on %s for each statement execute function ledger.refuse_change()', 34
+        """;
+
+    private const string Triggers = $"""
         create or replace function ledger.record_row() returns trigger
         language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
         declare
@@ -179,27 +203,8 @@ internal static class LedgerSchema
             fires text;
         begin
             for place, called, fires in
-                select w.place, w.called, w.fires from (
-                    values ('events.mt_events'::regclass, 'record_row'::name,
-                            'after insert on %s for each row execute function ledger.record_row()')
-                    union all
-                    select unnest(array[
-                        'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',
-                        'ledger.keys', 'ledger.faults', 'ledger.outages'])::regclass,
-                        'refuse_change',
-                        'before update or delete on %s for each row execute function ledger.refuse_change()'
-                    union all
-                    -- A stream's version grows with its events.
-                    values ('events.mt_streams'::regclass, 'refuse_change'::name,
-                            'before delete on %s for each row execute function ledger.refuse_change()')
-                    union all
-                    select unnest(array[
-                        'events.mt_events', 'events.mt_streams', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes',
-                        'ledger.checkpoints', 'ledger.keys', 'ledger.faults', 'ledger.outages'])::regclass,
-                        'refuse_truncate',
-                        'before truncate on %s for each statement execute function ledger.refuse_change()'
-                ) w (place, called, fires)
-                where not exists (select from pg_trigger t where t.tgrelid = w.place and t.tgname = w.called) loop
+                select w.place::regclass, w.called, w.fires from ({TriggerList}) w
+                where not exists (select from pg_trigger t where t.tgrelid = w.place::regclass and t.tgname = w.called) loop
                 lock table events.mt_streams, events.mt_events in share row exclusive mode;
                 execute format('create trigger %I ' || fires, called, place);
             end loop;

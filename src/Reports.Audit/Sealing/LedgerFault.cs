@@ -23,6 +23,9 @@ internal enum LedgerVerdict
 
     /// <summary>What the anchors know cannot be read, or a checkpoint not laid down.</summary>
     NoAnchors,
+
+    /// <summary>A trigger that guards what is recorded is off or gone.</summary>
+    NoTrigger,
 }
 
 /// <summary>The ledger stops: going on would seal over something that is wrong.</summary>
@@ -51,6 +54,7 @@ internal sealed class LedgerFaultException(LedgerVerdict verdict, long sequence,
         LedgerVerdict.Fork => "FORK",
         LedgerVerdict.BadSignature => "BAD_SIGNATURE",
         LedgerVerdict.NoAnchors => "NO_ANCHORS",
+        LedgerVerdict.NoTrigger => "NO_TRIGGER",
         _ => throw new ArgumentOutOfRangeException(nameof(verdict)),
     };
 }

@@ -15,13 +15,25 @@ internal sealed record SweepFindings(
 /// <summary>
 /// Looks through what is sealed, piece by piece, so that a sweep takes the same time however much there is: for events
 /// without a leaf and leaves without an event, the newest of them each time; and, going round all of it, whether events,
-/// the hashes of their rows and the tree's leaves and nodes still are what the newest checkpoint was signed over.
+/// the hashes of their rows and the tree's leaves and nodes still are what the newest checkpoint was signed over. And
+/// each time, whether the triggers are at work.
 /// </summary>
 internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed)
 {
     private const long Recent = 100_000;
     private const long Piece = 500_000;
     private const int Most = 1000;
+
+    // Those that are missing, are off, or do something else than they were made for.
+    private const string Triggers =
+        $"""
+        select string_agg(format('%s of %s', w.called, w.place), ', ' order by w.place, w.called)
+        from ({LedgerSchema.TriggerList}) w
+        where not exists (
+            select from pg_catalog.pg_trigger t
+            where t.tgrelid = to_regclass(w.place) and t.tgname = w.called and t.tgenabled in ('O', 'A')
+              and t.tgtype = w.kind and t.tgqual is null and t.tgfoid = to_regproc(w.function))
+        """;
 
     // The leaves under one node of the second level that is kept: a sweep looks at so many of them.
     private const long Block = 1 << (2 * LedgerTree.LevelStep);
@@ -48,10 +60,14 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
         order by 1 limit $1
         """;
 
+    // What the columns hold, and no function of the ledger's: whoever replaces one hides nothing by it.
     private const string Leaves =
         """
-        select l.seq_id, l.leaf, e.seq_id is null, l.leaf is distinct from ledger.leaf(e, h.recorded_at),
-            l.leaf is distinct from h.leaf, coalesce(e.is_archived, false), e.bdata is not null
+        select l.seq_id, l.leaf, e.seq_id is null, l.leaf is distinct from h.leaf, coalesce(e.is_archived, false),
+            e.bdata is not null, e.id, e.stream_id, e.version, e.type, e.tenant_id,
+            case when isfinite(e.timestamp) then (extract(epoch from e.timestamp) * 1000000)::bigint end,
+            case when isfinite(h.recorded_at) then (extract(epoch from h.recorded_at) * 1000000)::bigint end,
+            e.user_name, e.correlation_id, e.causation_id, e.headers::text, e.data::text
         from ledger.leaves l
         left join events.mt_events e on e.seq_id = l.seq_id
         left join ledger.row_hashes h on h.seq_id = l.seq_id
@@ -96,6 +112,15 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
             }
         }
 
+        await using (var command = new NpgsqlCommand(Triggers, connection))
+        {
+            if (await command.ExecuteScalarAsync(cancellation) is string triggers)
+            {
+                faults.Add(new(
+                    LedgerVerdict.NoTrigger, 0, $"the database does not guard what is recorded: {triggers} is off or gone"));
+            }
+        }
+
         if (head is { Size: > 0 })
         {
             await LookAtBlockAsync(connection, head.Size, faults, seen, cancellation);
@@ -103,7 +128,7 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
 
         return new SweepFindings(
             [.. late.Distinct()],
-            [.. faults.DistinctBy(f => (f.Verdict, f.Sequence)).Take(Most)],
+            [.. faults.DistinctBy(f => f.Message).Take(Most)],
             found => found.Verdict switch
             {
                 _ when found.Sequence == 0 => true,
@@ -218,13 +243,31 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
 
     private static (LedgerVerdict Verdict, string Cause)? Find(NpgsqlDataReader row) =>
         row.GetBoolean(2) ? (LedgerVerdict.Missing, "a sealed event is gone")
-        : row.GetBoolean(3) ? (LedgerVerdict.Modified, "a sealed event is not what it was")
-        : row.GetBoolean(4) ? (LedgerVerdict.Modified, "the hash of a sealed event's row is not what it was")
-        : row.GetBoolean(5)
+        : !IsSealed(row) ? (LedgerVerdict.Modified, "a sealed event is not what it was")
+        : row.GetBoolean(3) ? (LedgerVerdict.Modified, "the hash of a sealed event's row is not what it was")
+        : row.GetBoolean(4)
             ? (LedgerVerdict.Modified, "a sealed event is marked as archived, which the service never does")
-        : row.GetBoolean(6)
+        : row.GetBoolean(5)
             ? (LedgerVerdict.Modified, "a sealed event has binary data, which the service never writes")
         : null;
+
+    // What no event is without, a row that was changed may be.
+    private static bool IsSealed(NpgsqlDataReader row)
+    {
+        const int Recorded = 12;
+        string? Text(int column) => row.IsDBNull(column) ? null : row.GetString(column);
+        if (Enumerable.Range(6, Recorded - 6).Any(row.IsDBNull)
+            || Text(17) is not { } data || ShownData.Of(row.GetString(9), data) is not { } shown)
+        {
+            return false;
+        }
+
+        var stored = new StoredEvent(
+            row.GetInt64(0), row.GetGuid(6), row.GetGuid(7), row.GetInt64(8), row.GetString(9), row.GetString(10),
+            row.GetInt64(11), row.IsDBNull(Recorded) ? null : row.GetInt64(Recorded), Text(13), Text(14), Text(15),
+            Text(16), shown);
+        return EventLeaf.Hash(stored).AsSpan().SequenceEqual(row.GetFieldValue<byte[]>(1));
+    }
 
     // The node over the block, and those over that as far as they are whole.
     private static async Task LookAboveAsync(

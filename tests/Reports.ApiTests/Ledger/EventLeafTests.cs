@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
+using Reports.Audit.Sealing;
 using Reports.Contracts;
 using Reports.Ledger;
 using Shouldly;
@@ -89,7 +90,7 @@ public sealed class EventLeafTests(ReportsApp app)
     public async Task what_is_told_to_nobody_is_shown_by_its_hash(string type, string stored, string? shown)
     {
         await using var command = app.Database.CreateCommand(
-            "select ledger.shown($1, $2::jsonb) is not distinct from $3::jsonb, ledger.shown($1, $2::jsonb)::text");
+            "select ledger.shown($1, $2::jsonb) is not distinct from $3::jsonb, ledger.shown($1, $2::jsonb)::text, $2::jsonb::text");
         command.Parameters.AddWithValue(type);
         command.Parameters.AddWithValue(stored);
         command.Parameters.AddWithValue(NpgsqlDbType.Text, (object?)shown ?? DBNull.Value);
@@ -97,6 +98,7 @@ public sealed class EventLeafTests(ReportsApp app)
         await row.ReadAsync(TestContext.Current.CancellationToken);
 
         row.GetBoolean(0).ShouldBeTrue(row.GetValue(1).ToString());
+        ShownData.Of(type, row.GetString(2)).ShouldBe(row.IsDBNull(1) ? null : row.GetString(1));
     }
 
     [Fact]

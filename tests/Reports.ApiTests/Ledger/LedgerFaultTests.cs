@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Reports.Audit;
 using Reports.Audit.Sealing;
 using Reports.Ledger;
 using Shouldly;
@@ -181,7 +183,7 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
 
     [Theory]
     [InlineData("update events.mt_events set is_archived = true where seq_id = 3", "marked as archived")]
-    [InlineData("alter table events.mt_events disable trigger all; update events.mt_events set bdata = 'x' where seq_id = 3", "binary data")]
+    [InlineData("update events.mt_events set bdata = 'x' where seq_id = 3", "binary data")]
     [InlineData("update ledger.row_hashes set leaf = sha256('') where seq_id = 3", "the hash of a sealed event's row")]
     [InlineData("update ledger.row_hashes set recorded_at = now() where seq_id = 3", "is not what it was")]
     public async Task what_no_leaf_shows_of_a_sealed_event_is_found_too(string attack, string cause)
@@ -196,6 +198,82 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
         var found = node.State.Findings.ShouldHaveSingleItem();
         (found.Verdict, found.Sequence).ShouldBe((LedgerVerdict.Modified, 3));
         found.Cause.ShouldContain(cause);
+    }
+
+    // Whoever may change a row may change what the database says of it, too.
+    [Theory]
+    [InlineData(
+        "update events.mt_events set user_name = 'x' where seq_id = 3",
+        """
+        create or replace function ledger.leaf(e events.mt_events, recorded_at timestamptz) returns bytea
+            language sql stable return (select h.leaf from ledger.row_hashes h where h.seq_id = e.seq_id)
+        """)]
+    [InlineData(
+        """update events.mt_events set data = data || '{"amount": 9}' where seq_id = 3""",
+        """
+        create or replace function ledger.shown(type text, data jsonb) returns jsonb
+            language sql stable return '{"amount": 1.50, "text": "é"}'::jsonb
+        """)]
+    public async Task an_event_is_found_changed_though_the_functions_of_the_ledger_were_replaced(
+        string attack, string function)
+    {
+        await _store.AppendAsync(5);
+        await using var node = await NodeAsync();
+        await _store.IsSealedAsync();
+
+        await _store.AttackAsync($"{function}; {attack}");
+
+        await HasFaultsAsync("found MODIFIED 3");
+    }
+
+    [Fact]
+    public async Task a_whole_event_whose_keys_are_hidden_is_as_it_was_until_a_key_is_changed()
+    {
+        await _store.AppendAsync(5);
+        await _store.ExecuteAsync(
+            """
+            alter table events.mt_events disable trigger refuse_change;
+            update events.mt_events set data = '{"z": 1, "storage_key": "k"}' where seq_id = 3;
+            alter table events.mt_events enable trigger refuse_change;
+            alter table ledger.row_hashes disable trigger refuse_change;
+            update ledger.row_hashes h set leaf = ledger.leaf(e, h.recorded_at)
+            from events.mt_events e where e.seq_id = h.seq_id and h.seq_id = 3;
+            alter table ledger.row_hashes enable trigger refuse_change
+            """);
+        await using var node = await NodeAsync();
+        await _store.IsSealedAsync();
+        await _store.AttackAsync("update events.mt_events set is_archived = true where seq_id = 4");
+        await HasFaultsAsync("found MODIFIED 4");
+
+        await _store.AttackAsync("""update events.mt_events set data = data || '{"storage_key": "l"}' where seq_id = 3""");
+
+        await HasFaultsAsync("found MODIFIED 3", "found MODIFIED 4");
+    }
+
+    [Theory]
+    [InlineData("alter table events.mt_events disable trigger record_row", "record_row of events.mt_events")]
+    [InlineData("alter table ledger.leaves enable replica trigger refuse_truncate", "refuse_truncate of ledger.leaves")]
+    [InlineData("drop trigger refuse_change on events.mt_streams", "refuse_change of events.mt_streams")]
+    [InlineData(
+        """
+        create or replace trigger refuse_change before update on ledger.keys
+            for each row execute function ledger.refuse_change()
+        """,
+        "refuse_change of ledger.keys")]
+    public async Task a_trigger_that_is_off_or_gone_is_found(string attack, string trigger)
+    {
+        await using var node = await NodeAsync();
+        await _store.AppendAsync();
+        await _store.IsSealedAsync();
+
+        await _store.ExecuteAsync(attack);
+
+        await HasFaultsAsync("found NO_TRIGGER 0");
+        node.State.Findings.ShouldHaveSingleItem().Cause.ShouldContain($": {trigger} is off");
+        _store.Log.Lines.ShouldContain(line => line.Contains("NO_TRIGGER") && line.Contains(trigger));
+        var check = new LedgerCheck(node.State);
+        (await check.CheckHealthAsync(new() { Registration = new("ledger", check, HealthStatus.Degraded, []) }))
+            .Description.ShouldNotBeNull().ShouldContain(trigger);
     }
 
     [Fact]
@@ -243,7 +321,7 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
         await using var node = await NodeAsync();
         await _store.AppendAsync(3);
         await _store.IsSealedAsync();
-        await _store.ExecuteAsync("alter function ledger.leaf(events.mt_events, timestamptz) rename to leaf_that_is_gone");
+        await _store.ExecuteAsync("alter table ledger.nodes rename to nodes_that_are_gone");
         await _store.AttackAsync("update events.mt_events set is_archived = true where seq_id = 2");
         await Eventually.IsTrueAsync(
             () => Task.FromResult(_store.Log.Lines.Count(l => l.Contains("could not be looked through")) > 2),
@@ -251,7 +329,7 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
 
         node.State.IsSealing.ShouldBeTrue();
         _store.Log.Lines.Count(l => l.Contains("This node seals the ledger")).ShouldBe(1);
-        await _store.ExecuteAsync("alter function ledger.leaf_that_is_gone rename to leaf");
+        await _store.ExecuteAsync("alter table ledger.nodes_that_are_gone rename to nodes");
         await HasFaultsAsync("found MODIFIED 2");
         await _store.AppendAsync();
         await _store.IsSealedAsync();
