@@ -137,14 +137,32 @@ internal sealed class AuditExport(
             using var keys = JsonDocument.Parse(text);
             foreach (var item in keys.RootElement.EnumerateArray())
             {
-                var key = CheckpointKey.FromPem(item.GetProperty("pem").GetString() ?? "");
+                if (Key(item.GetProperty("pem").GetString() ?? "") is not { } key)
+                {
+                    remark($"Of the service's public keys one is none, and is left out: {item.GetProperty("id")}");
+                    continue;
+                }
+
                 await File.WriteAllTextAsync(Path.Combine(folder.Keys, $"{key.Id}.pem"), key.ToPem(), cancellation);
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException
-            or ArgumentException or CryptographicException)
+            or ArgumentException)
         {
             throw new CommandFailedException($"What the service gives as its public keys are none: {e.Message}");
+        }
+    }
+
+    // Whoever verifies needs those that signed: one that nobody can read has not.
+    private static CheckpointKey? Key(string pem)
+    {
+        try
+        {
+            return CheckpointKey.FromPem(pem);
+        }
+        catch (Exception e) when (e is ArgumentException or CryptographicException)
+        {
+            return null;
         }
     }
 

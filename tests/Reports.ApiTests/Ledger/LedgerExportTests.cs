@@ -79,6 +79,7 @@ public sealed class LedgerExportTests : IAsyncLifetime
             set session_replication_role = replica;
             update events.mt_events set data = data || '{"amount": 1000000}' where seq_id = {{edited}};
             delete from events.mt_events where seq_id = {{deleted}};
+            insert into ledger.keys (id, pem) values ('junk', 'junk');
             set session_replication_role = origin
             """))
         {
