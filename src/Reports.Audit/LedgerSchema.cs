@@ -106,6 +106,11 @@ internal static class LedgerSchema
             leaf    bytea not null check (octet_length(leaf) = 32),
             is_late boolean not null default false
         );
+        do $$ begin
+            if to_regclass('ledger.leaves_late') is null then
+                create index leaves_late on ledger.leaves (seq_id) where is_late;
+            end if;
+        end $$;
         create table if not exists ledger.nodes (
             level int not null,
             idx   bigint not null,

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Npgsql;
 using Reports.Ledger;
 
@@ -23,6 +24,13 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
     private const long Recent = 100_000;
     private const long Piece = 500_000;
     private const int Most = 1000;
+    private const int LongestName = 64;
+
+    // Nothing legitimate is sealed behind later ones: it is told for as long as it is in the tree.
+    private const string SealedLate =
+        "select seq_id from ledger.leaves where is_late order by seq_id limit $1";
+
+    private const string Keys = "select id, pem from ledger.keys order by id limit $1";
 
     // Those that are missing, are off, or do something else than they were made for.
     private const string Triggers =
@@ -112,6 +120,31 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
             }
         }
 
+        await using (var command = new NpgsqlCommand(SealedLate, connection))
+        {
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = Most });
+            await using var row = await command.ExecuteReaderAsync(cancellation);
+            while (await row.ReadAsync(cancellation))
+            {
+                faults.Add(new(
+                    LedgerVerdict.Inserted, row.GetInt64(0), "the event came after later ones were sealed, and was sealed late"));
+            }
+        }
+
+        await using (var command = new NpgsqlCommand(Keys, connection))
+        {
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = Most });
+            await using var row = await command.ExecuteReaderAsync(cancellation);
+            while (await row.ReadAsync(cancellation))
+            {
+                if (row.GetString(0) is var id && !IsKey(id, row.GetString(1)))
+                {
+                    var name = id.Length > LongestName ? id[..LongestName] : id;
+                    faults.Add(new(LedgerVerdict.BadSignature, 0, $"the row {name} of the ledger's keys is no key of that id"));
+                }
+            }
+        }
+
         await using (var command = new NpgsqlCommand(Triggers, connection))
         {
             if (await command.ExecuteScalarAsync(cancellation) is string triggers)
@@ -136,6 +169,18 @@ internal sealed class Sweep(string origin, IReadOnlyList<CheckpointKey> believed
                 LedgerVerdict.Inserted => true,
                 _ => seen.Contains(found.Sequence),
             });
+    }
+
+    private static bool IsKey(string id, string pem)
+    {
+        try
+        {
+            return CheckpointKey.FromPem(pem).Id == id;
+        }
+        catch (Exception e) when (e is ArgumentException or CryptographicException)
+        {
+            return false;
+        }
     }
 
     // The newest checkpoint is signed and of the tree that the nodes make: what is below them, blocks show. Of a whole

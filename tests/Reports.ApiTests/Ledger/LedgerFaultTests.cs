@@ -84,6 +84,7 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
         (await _store.AskAsync<long>("select idx from ledger.leaves where is_late")).ShouldBe(5);
         await _store.IsWholeAsync(Key);
         _store.Log.Lines.ShouldContain(line => line.Contains("came late, from sequence 7 on"));
+        await HasFaultsAsync("found INSERTED 7");
     }
 
     [Fact]
@@ -274,6 +275,19 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
         var check = new LedgerCheck(node.State);
         (await check.CheckHealthAsync(new() { Registration = new("ledger", check, HealthStatus.Degraded, []) }))
             .Description.ShouldNotBeNull().ShouldContain(trigger);
+    }
+
+    [Fact]
+    public async Task a_row_among_the_keys_that_is_no_key_is_found()
+    {
+        await using var node = await NodeAsync();
+        await _store.AppendAsync();
+        await _store.IsSealedAsync();
+
+        await _store.AttackAsync("insert into ledger.keys (id, pem) values ('junk', 'junk')");
+
+        await HasFaultsAsync("found BAD_SIGNATURE 0");
+        node.State.Findings.ShouldHaveSingleItem().Cause.ShouldContain("the row junk of the ledger's keys");
     }
 
     [Fact]
