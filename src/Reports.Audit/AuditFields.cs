@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Reports.Audit;
@@ -42,17 +43,19 @@ internal sealed record AuditFields(
         ["generator.registered.v1"] = Generator("registered_at"),
         ["generator.secret-rotated.v1"] = Generator("rotated_at"),
         ["generator.disabled.v1"] = Generator("disabled_at"),
-        ["download.attempted.v1"] = new("attempted_at", _ => Pending, Asked),
+        ["download.attempted.v1"] = new(
+            "attempted_at", _ => Pending, ("report", "report_id"), ("locator", "locator_sha256")),
         ["download.completed.v1"] = Report("ended_at", Success),
-        ["download.failed.v1"] = new("ended_at", _ => Failure, Ended),
+        ["download.failed.v1"] = new(
+            "ended_at", _ => Failure, ("report", "report_id"), ("download", "attempt_id")),
         ["integrity.failed.v1"] = Report("found_at", Failure),
-        ["audit.read.v1"] = new("read_at", OfStatus, Named("audit", "surface")),
-        ["audit.outage-recorded.v1"] = new("recorded_at", _ => Failure, Named("audit", "part")),
-        ["audit.clock-skew-detected.v1"] = new("detected_at", _ => Failure, Named("node", "node_id")),
-        ["audit.restored-from-backup.v1"] = new("declared_at", _ => Success, _ => "audit:ledger"),
-        ["audit.subject-erased.v1"] = new("erased_at", _ => Success, Named("subject", "subject")),
-        ["operator.acted.v1"] = new("acted_at", OfDone, Named("command", "command")),
-        ["access.refused.v1"] = new("last_at", _ => Failure, Named("endpoint", "endpoint")),
+        ["audit.read.v1"] = new("read_at", OfStatus, ("audit", "surface")),
+        ["audit.outage-recorded.v1"] = new("recorded_at", _ => Failure, ("audit", "part")),
+        ["audit.clock-skew-detected.v1"] = new("detected_at", _ => Failure, ("node", "node_id")),
+        ["audit.restored-from-backup.v1"] = new("declared_at", _ => Success, ("audit", null)),
+        ["audit.subject-erased.v1"] = new("erased_at", _ => Success, ("subject", "subject")),
+        ["operator.acted.v1"] = new("acted_at", OfDone, ("command", "command")),
+        ["access.refused.v1"] = new("last_at", _ => Failure, ("endpoint", "endpoint")),
         ["merchant.registered.v1"] = Merchant("registered_at"),
         ["merchant.changed.v1"] = Merchant("changed_at"),
         ["merchant.disabled.v1"] = Merchant("disabled_at"),
@@ -66,90 +69,211 @@ internal sealed record AuditFields(
         ["user.disabled.v1"] = User("disabled_at"),
     };
 
-    private sealed record Rule(
-        string Time, Func<JsonElement, string?> Outcome, Func<JsonElement, string?> Resource);
-
     /// <summary>The fields of an event. Whatever is stored, this does not throw.</summary>
     /// <param name="type">The stored name of its type.</param>
     /// <param name="headers">Its headers as they are stored, UTF-8; none when it has none.</param>
     /// <param name="data">The event as it is stored, UTF-8.</param>
-    public static AuditFields Of(string type, byte[]? headers, byte[] data)
+    public static AuditFields Of(string type, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> data)
     {
-        using var document = Parse(data);
-        using var head = Parse(headers ?? "{}"u8.ToArray());
-        var (e, rule) = (document.RootElement, Rules.GetValueOrDefault(type));
+        var rule = Rules.GetValueOrDefault(type);
+        var e = Members.Read(data, rule);
         return new AuditFields(
-            Who(e),
+            e.Principal,
             type,
-            rule is null ? null : Text(e, rule.Time),
+            e.Time,
             rule?.Outcome(e),
-            Text(e, "origin") ?? Text(head.RootElement, "origin"),
+            e.Origin ?? (headers.IsEmpty ? null : Members.Read(headers, null).Origin),
             rule?.Resource(e));
     }
 
-    private static Rule Report(string time, string outcome) => new(time, _ => outcome, Named("report", "report_id"));
+    private static Rule Report(string time, string outcome) => new(time, _ => outcome, ("report", "report_id"));
 
-    private static Rule Schedule(string time) => new(time, _ => Success, Named("schedule", "schedule_id"));
+    private static Rule Schedule(string time) => new(time, _ => Success, ("schedule", "schedule_id"));
 
-    private static Rule Generator(string time) => new(time, _ => Success, Named("generator", "generator_id"));
+    private static Rule Generator(string time) => new(time, _ => Success, ("generator", "generator_id"));
 
-    private static Rule Merchant(string time) => new(time, _ => Success, Named("merchant", "merchant_id"));
+    private static Rule Merchant(string time) => new(time, _ => Success, ("merchant", "merchant_id"));
 
-    private static Rule ApiKey(string time) => new(time, _ => Success, Named("api_key", "credential_id"));
+    private static Rule ApiKey(string time) => new(time, _ => Success, ("api_key", "credential_id"));
 
-    private static Rule User(string time) => new(time, _ => Success, Named("user", "user_id"));
+    private static Rule User(string time) => new(time, _ => Success, ("user", "user_id"));
 
-    private static Func<JsonElement, string?> Named(string kind, string member) =>
-        e => Text(e, member) is { } id ? $"{kind}:{id}" : null;
+    private static string? OfStatus(Members e) => e.Status is { } status ? status < 400 ? Success : Failure : null;
 
-    // What could not be found is named by the hash of what was asked for.
-    private static string? Asked(JsonElement e) =>
-        Named("report", "report_id")(e) ?? Named("locator", "locator_sha256")(e);
+    private static string? OfDone(Members e) => e.IsDone is { } isDone ? isDone ? Success : Failure : null;
 
-    private static string? Ended(JsonElement e) =>
-        Named("report", "report_id")(e) ?? Named("download", "attempt_id")(e);
-
-    private static string? OfStatus(JsonElement e) =>
-        Member(e, "status") is { ValueKind: JsonValueKind.Number } status && status.TryGetInt32(out var number)
-            ? number < 400 ? Success : Failure
-            : null;
-
-    private static string? OfDone(JsonElement e) => Member(e, "is_done")?.ValueKind switch
+    /// <summary>Where a type of event says what.</summary>
+    private sealed class Rule
     {
-        JsonValueKind.True => Success,
-        JsonValueKind.False => Failure,
-        _ => null,
-    };
+        private readonly (string Kind, string? Member)[] _resources;
 
-    private static string? Who(JsonElement e) =>
-        (Text(e, "by.kind"), Text(e, "by.id")) is ({ } kind, { } id) ? $"{kind}:{id}" : null;
-
-    private static string? Text(JsonElement e, string path) =>
-        Member(e, path) is { ValueKind: JsonValueKind.String } member ? member.GetString() : null;
-
-    private static JsonElement? Member(JsonElement e, string path)
-    {
-        foreach (var name in path.Split('.'))
+        /// <param name="time">The member that says when, or the one within another: <c>report.requested_at</c>.</param>
+        /// <param name="outcome">Tells the outcome.</param>
+        /// <param name="resources">
+        /// Kinds, and members that have the id; the first that is there counts. What could not be found is named by the
+        /// hash of what was asked for. One without a member is the ledger.
+        /// </param>
+        public Rule(string time, Func<Members, string?> outcome, params (string Kind, string? Member)[] resources)
         {
-            if (e.ValueKind != JsonValueKind.Object || !e.TryGetProperty(name, out e))
+            _resources = resources;
+            Outcome = outcome;
+            Time = [.. time.Split('.').Select(Encoding.UTF8.GetBytes)];
+            Named = [.. resources.Select(r => Encoding.UTF8.GetBytes(r.Member ?? ""))];
+        }
+
+        public Func<Members, string?> Outcome { get; }
+
+        public byte[][] Time { get; }
+
+        public byte[][] Named { get; }
+
+        public string? Resource(Members e)
+        {
+            for (var i = 0; i < _resources.Length; i++)
             {
-                return null;
+                if (_resources[i] is var (kind, member) && (member is null ? "ledger" : e.Named(i)) is { } id)
+                {
+                    return $"{kind}:{id}";
+                }
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>The members of an event that are told, found in one go and without a tree of all.</summary>
+    private struct Members
+    {
+        private string? _byKind;
+        private string? _byId;
+        private string? _first;
+        private string? _second;
+
+        public string? Time { get; private set; }
+
+        public string? Origin { get; private set; }
+
+        public int? Status { get; private set; }
+
+        public bool? IsDone { get; private set; }
+
+        public readonly string? Named(int index) => index == 0 ? _first : _second;
+
+        public readonly string? Principal => (_byKind, _byId) is ({ } kind, { } id) ? $"{kind}:{id}" : null;
+
+        // The columns hold JSON whatever is done to them; a reader of an export may be given anything.
+        public static Members Read(ReadOnlySpan<byte> json, Rule? rule)
+        {
+            try
+            {
+                return ReadObject(json, rule);
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
+            {
+                return default;
             }
         }
 
-        return e;
-    }
+        private static Members ReadObject(ReadOnlySpan<byte> json, Rule? rule)
+        {
+            var reader = new Utf8JsonReader(json);
+            var members = default(Members);
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                return members;
+            }
 
-    // The columns hold JSON whatever is done to them; a reader of an export may be given anything.
-    private static JsonDocument Parse(byte[] json)
-    {
-        try
-        {
-            return JsonDocument.Parse(json);
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                members.Take(ref reader, rule);
+            }
+
+            // There must be nothing after it.
+            reader.Read();
+            return members;
         }
-        catch (JsonException)
+
+        private void Take(ref Utf8JsonReader reader, Rule? rule)
         {
-            return JsonDocument.Parse("null");
+            if (reader.ValueTextEquals("by"u8))
+            {
+                reader.Read();
+                _byKind = Within(reader, "kind"u8);
+                _byId = Within(reader, "id"u8);
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("origin"u8))
+            {
+                Origin = Text(ref reader);
+            }
+            else if (rule is null)
+            {
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("status"u8))
+            {
+                reader.Read();
+                Status = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var status) ? status : null;
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("is_done"u8))
+            {
+                reader.Read();
+                IsDone = reader.TokenType switch
+                {
+                    JsonTokenType.True => true,
+                    JsonTokenType.False => false,
+                    _ => null,
+                };
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals(rule.Named[0]))
+            {
+                _first = Text(ref reader);
+            }
+            else if (rule.Named.Length > 1 && reader.ValueTextEquals(rule.Named[1]))
+            {
+                _second = Text(ref reader);
+            }
+            else if (reader.ValueTextEquals(rule.Time[0]))
+            {
+                reader.Read();
+                Time = rule.Time is [_, var within] ? Within(reader, within)
+                    : reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                reader.Skip();
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        private static string? Text(ref Utf8JsonReader reader)
+        {
+            reader.Read();
+            var text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            reader.Skip();
+            return text;
+        }
+
+        // The reader is a copy: the caller's stays where it is.
+        private static string? Within(Utf8JsonReader reader, ReadOnlySpan<byte> name)
+        {
+            string? found = null;
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                return found;
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isMeant = reader.ValueTextEquals(name);
+                reader.Read();
+                found = !isMeant ? found : reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                reader.Skip();
+            }
+
+            return found;
         }
     }
 }

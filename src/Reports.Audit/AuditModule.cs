@@ -81,8 +81,7 @@ public sealed class AuditModule : ICarterModule
             .AddHostedService<LedgerOutages>()
             .AddHostedService(s => s.GetRequiredService<CurrentCheckpoint>())
             .AddSingleton<CurrentCheckpoint>()
-            .AddSingleton(s => new AuditorDatabase(
-                NpgsqlDataSource.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase)))
+            .AddSingleton(s => AuditorDatabase.Create(s.GetRequiredService<AuditOptions>().AuditorDatabase))
             .AddSingleton<LedgerProofs>()
             .AddSingleton<AuditQuota>()
             .AddSingleton<AuditReads>()

@@ -50,8 +50,7 @@ internal sealed record EventRow(
     public const string Columns =
         """
         e.seq_id, l.idx, e.id, e.stream_id, e.version, e.type, e.tenant_id,
-        case when isfinite(e.timestamp) then (extract(epoch from e.timestamp) * 1000000)::bigint end,
-        (extract(epoch from h.recorded_at) * 1000000)::bigint,
+        e.timestamp, h.recorded_at,
         case when e.is_archived then 'archived' when e.bdata is not null then 'binary' end,
         e.user_name, e.correlation_id, e.causation_id, e.headers::text,
         coalesce(ledger.shown(e.type, e.data)::text, 'null')
@@ -86,6 +85,8 @@ internal sealed record EventRow(
         row.IsDBNull(13) ? null : row.GetFieldValue<byte[]>(13),
         row.GetFieldValue<byte[]>(14));
 
+    private static readonly DateTime Epoch = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
     private static string? Text(NpgsqlDataReader row, int column) =>
         row.IsDBNull(column) ? null : row.GetString(column);
 
@@ -96,8 +97,8 @@ internal sealed record EventRow(
             return null;
         }
 
-        // PostgreSQL's calendar is longer than this one.
-        var ticks = (Int128)row.GetInt64(column) * TimeSpan.TicksPerMicrosecond + DateTime.UnixEpoch.Ticks;
+        // As PostgreSQL keeps it, in microseconds. Its calendar is longer than this one, and has both ends.
+        var ticks = (Int128)row.GetInt64(column) * TimeSpan.TicksPerMicrosecond + Epoch.Ticks;
         return ticks >= DateTime.MinValue.Ticks && ticks <= DateTime.MaxValue.Ticks
             ? new DateTime((long)ticks, DateTimeKind.Utc)
             : null;
@@ -132,44 +133,68 @@ internal static class EventLines
     private static void Write(Utf8JsonWriter json, EventRow row, bool isPlain)
     {
         json.WriteStartObject();
-        json.WriteNumber("sequence", row.Sequence);
+        json.WriteNumber(Names.Sequence, row.Sequence);
         if (row.LeafIndex is { } index)
         {
-            json.WriteNumber("leaf_index", index);
+            json.WriteNumber(Names.LeafIndex, index);
         }
         else
         {
-            json.WriteNull("leaf_index");
+            json.WriteNull(Names.LeafIndex);
         }
 
-        json.WriteString("event_id", row.EventId);
-        json.WriteString("stream_id", row.StreamId?.ToString("D"));
-        json.WriteNumber("version", row.Version);
-        json.WriteString("type", row.Type);
-        json.WriteString("tenant", row.Tenant);
-        json.WriteString("timestamp", Text(row.Timestamp));
-        json.WriteString("recorded_at", Text(row.RecordedAt));
-        json.WriteString("user_name", row.UserName);
-        json.WriteString("correlation_id", row.CorrelationId);
-        json.WriteString("causation_id", row.CausationId);
+        json.WriteString(Names.EventId, row.EventId);
+        json.WriteString(Names.StreamId, row.StreamId?.ToString("D"));
+        json.WriteNumber(Names.Version, row.Version);
+        json.WriteString(Names.Type, row.Type);
+        json.WriteString(Names.Tenant, row.Tenant);
+        json.WriteString(Names.Timestamp, Text(row.Timestamp));
+        json.WriteString(Names.RecordedAt, Text(row.RecordedAt));
+        json.WriteString(Names.UserName, row.UserName);
+        json.WriteString(Names.CorrelationId, row.CorrelationId);
+        json.WriteString(Names.CausationId, row.CausationId);
         if (row.Mark is not null)
         {
             // The leaf says nothing of it, and no verifier takes a line that has it.
-            json.WriteString("mark", row.Mark);
+            json.WriteString(Names.Mark, row.Mark);
         }
 
         if (!isPlain)
         {
-            json.WriteString("principal", row.Fields.Principal);
-            json.WriteString("outcome", row.Fields.Outcome);
-            json.WriteString("resource", row.Fields.Resource);
-            json.WriteString("origin", row.Fields.Origin);
+            json.WriteString(Names.Principal, row.Fields.Principal);
+            json.WriteString(Names.Outcome, row.Fields.Outcome);
+            json.WriteString(Names.Resource, row.Fields.Resource);
+            json.WriteString(Names.Origin, row.Fields.Origin);
         }
 
-        json.WritePropertyName("headers");
+        json.WritePropertyName(Names.Headers);
         json.WriteRawValue(row.Headers ?? "null"u8, skipInputValidation: true);
-        json.WritePropertyName("data");
+        json.WritePropertyName(Names.Data);
         json.WriteRawValue(row.Data, skipInputValidation: true);
         json.WriteEndObject();
+    }
+
+    // Encoded once.
+    private static class Names
+    {
+        public static readonly JsonEncodedText Sequence = JsonEncodedText.Encode("sequence");
+        public static readonly JsonEncodedText LeafIndex = JsonEncodedText.Encode("leaf_index");
+        public static readonly JsonEncodedText EventId = JsonEncodedText.Encode("event_id");
+        public static readonly JsonEncodedText StreamId = JsonEncodedText.Encode("stream_id");
+        public static readonly JsonEncodedText Version = JsonEncodedText.Encode("version");
+        public static readonly JsonEncodedText Type = JsonEncodedText.Encode("type");
+        public static readonly JsonEncodedText Tenant = JsonEncodedText.Encode("tenant");
+        public static readonly JsonEncodedText Timestamp = JsonEncodedText.Encode("timestamp");
+        public static readonly JsonEncodedText RecordedAt = JsonEncodedText.Encode("recorded_at");
+        public static readonly JsonEncodedText UserName = JsonEncodedText.Encode("user_name");
+        public static readonly JsonEncodedText CorrelationId = JsonEncodedText.Encode("correlation_id");
+        public static readonly JsonEncodedText CausationId = JsonEncodedText.Encode("causation_id");
+        public static readonly JsonEncodedText Mark = JsonEncodedText.Encode("mark");
+        public static readonly JsonEncodedText Principal = JsonEncodedText.Encode("principal");
+        public static readonly JsonEncodedText Outcome = JsonEncodedText.Encode("outcome");
+        public static readonly JsonEncodedText Resource = JsonEncodedText.Encode("resource");
+        public static readonly JsonEncodedText Origin = JsonEncodedText.Encode("origin");
+        public static readonly JsonEncodedText Headers = JsonEncodedText.Encode("headers");
+        public static readonly JsonEncodedText Data = JsonEncodedText.Encode("data");
     }
 }

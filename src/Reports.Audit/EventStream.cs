@@ -9,13 +9,17 @@ namespace Reports.Audit;
 
 /// <summary>
 /// Events as lines, however many, in bounded memory: a piece is read, the connection given back, and the piece sent
-/// before the next is read, so that a slow client holds nothing but its own connection. The caller's right is asked for
-/// again on the way. A stream that ends before its end is cut, and never looks whole.
+/// while the next is read and no other, so that a slow client holds nothing but its own connection. The caller's right
+/// is asked for again on the way. A stream that ends before its end is cut, and never looks whole.
 /// </summary>
 internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, AuditorDatabase database) : IResult
 {
-    private const int MostRows = 2000;
-    private const int MostBytes = 512 * 1024;
+    // As many events are asked for as make a piece of the size that is meant, going by those before: what a statement
+    // finds beyond what is taken is found in vain, and comes over the wire too.
+    private const int FirstRows = 500;
+    private const int MostRows = 5000;
+    private const int MeantBytes = 1024 * 1024;
+    private const int MostBytes = 2 * MeantBytes;
     private static readonly TimeSpan BetweenChecks = TimeSpan.FromMilliseconds(200);
 
     public async Task ExecuteAsync(HttpContext httpContext)
@@ -24,24 +28,19 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
         httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         response.ContentType = ReadEvents.Lines;
         response.Headers["Sealed-Through"] = asked.SealedThrough?.ToString(CultureInfo.InvariantCulture);
-        var piece = new ArrayBufferWriter<byte>(MostBytes);
-        await using var json = new Utf8JsonWriter(piece, EventLines.Options);
-        bool Take(EventRow row)
-        {
-            json.Reset();
-            EventLines.Write(json, row);
-            json.Flush();
-            piece.Write("\n"u8);
-            return piece.WrittenCount < MostBytes;
-        }
-
+        var (piece, other, most) = (new Piece(), new Piece(), FirstRows);
+        var sending = Task.CompletedTask;
         try
         {
             await response.StartAsync(cancellation);
             for (var checkedAt = Stopwatch.GetTimestamp(); !asked.Walk.IsOver;)
             {
-                piece.ResetWrittenCount();
-                await asked.Walk.ReadAsync(database.Source, MostRows, Take, cancellation);
+                piece.Clear();
+                await asked.Walk.ReadAsync(database.Source, most, piece.Take, cancellation);
+                most = piece.Count == 0
+                    ? most
+                    : (int)Math.Clamp((long)piece.Count * MeantBytes / piece.Length, 1, MostRows);
+                await sending;
                 if (Stopwatch.GetElapsedTime(checkedAt) > BetweenChecks)
                 {
                     if (!await reading.HoldsAsync(httpContext))
@@ -53,13 +52,47 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
                     checkedAt = Stopwatch.GetTimestamp();
                 }
 
-                await response.BodyWriter.WriteAsync(piece.WrittenMemory, cancellation);
+                sending = response.BodyWriter.WriteAsync(piece.Memory, cancellation).AsTask();
+                (piece, other) = (other, piece);
             }
+
+            await sending;
         }
         catch (Exception) when (response.HasStarted)
         {
             httpContext.Abort();
+            await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
+        }
+    }
+
+    private sealed class Piece
+    {
+        private readonly ArrayBufferWriter<byte> _bytes = new(MeantBytes);
+        private readonly Utf8JsonWriter _json;
+
+        public Piece() => _json = new Utf8JsonWriter(_bytes, EventLines.Options);
+
+        public int Count { get; private set; }
+
+        public int Length => _bytes.WrittenCount;
+
+        public ReadOnlyMemory<byte> Memory => _bytes.WrittenMemory;
+
+        public void Clear()
+        {
+            _bytes.ResetWrittenCount();
+            Count = 0;
+        }
+
+        public bool Take(EventRow row)
+        {
+            _json.Reset();
+            EventLines.Write(_json, row);
+            _json.Flush();
+            _bytes.Write("\n"u8);
+            Count++;
+            return Length < MostBytes;
         }
     }
 }

@@ -52,15 +52,22 @@ internal static class LedgerSchema
             return data;
         end $$;
 
+        -- What is usual is part of whoever calls it: nothing to hide, or a storage key alone.
         create or replace function ledger.shown(type text, data jsonb) returns jsonb
             language sql stable parallel safe
             return case
-                when jsonb_typeof(data) = 'object' and (
+                when not (
                     type = 'report.late-result-ignored.v1' or data ?| array[
                         'storage_key', 'quarantine_key', 'storage_key_sha256', 'quarantine_key_sha256',
                         'subject_sha256'])
-                then ledger.hidden(type, data)
-                else data
+                    or jsonb_typeof(data) <> 'object'
+                then data
+                when type <> 'report.late-result-ignored.v1' and jsonb_typeof(data -> 'storage_key') = 'string'
+                    and not data ?| array[
+                        'quarantine_key', 'storage_key_sha256', 'quarantine_key_sha256', 'subject_sha256']
+                then (data - 'storage_key') || jsonb_build_object(
+                    'storage_key_sha256', encode(sha256(convert_to(data ->> 'storage_key', 'UTF8')), 'hex'))
+                else ledger.hidden(type, data)
             end;
 
         create or replace function ledger.leaf(e events.mt_events, recorded_at timestamptz, shown text) returns bytea
