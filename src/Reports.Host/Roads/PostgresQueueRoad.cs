@@ -23,7 +23,8 @@ internal static class PostgresQueueRoad
     public static void Configure(WolverineOptions options)
     {
         options.PublishMessage<GenerateReport>().ToPostgresqlQueue(Orders).UseDurableOutbox();
-        options.ListenToPostgresqlQueue(Answers).PollingInterval(Polling).UseDurableInbox();
+        options.ListenToPostgresqlQueue(Answers).PollingInterval(Polling).UseDurableInbox()
+            .PartitionProcessingByGroupId(RoadsToGenerators.Lanes);
     }
 
     /// <summary>Creates the tables of the queues; Wolverine would when it starts, under a role that may.</summary>

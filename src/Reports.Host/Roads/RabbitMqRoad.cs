@@ -43,7 +43,8 @@ internal static class RabbitMqRoad
         options.ListenToRabbitQueue(Answers, queue => queue.QueueType = QueueType.classic)
             .UseInterop(mapper)
             .PreFetchCount(Prefetch)
-            .UseDurableInbox();
+            .UseDurableInbox()
+            .PartitionProcessingByGroupId(RoadsToGenerators.Lanes);
     }
 }
 

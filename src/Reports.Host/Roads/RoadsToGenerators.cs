@@ -1,4 +1,6 @@
+using Reports.Contracts.Messages;
 using Wolverine;
+using Wolverine.Configuration;
 
 namespace Reports.Host.Roads;
 
@@ -15,9 +17,19 @@ internal static class RoadsToGenerators
         services.AddHealthChecks().AddCheck<DeadLetterCheck>("messages", tags: ["ready"]);
     }
 
+    /// <summary>How many reports' messages are handled at the same time.</summary>
+    public const PartitionSlots Lanes = PartitionSlots.Nine;
+
     public static void Configure(WolverineOptions options, RoadSettings settings)
     {
-        options.LocalQueue(IngressTable.Queue).UseDurableInbox();
+        // What is said of one report is handled one after the other: side by side, each but one would find its stream
+        // moved on, and would have to wait for its next try.
+        options.MessagePartitioning
+            .ByMessage<GenerationStarted>(message => message.ReportId.ToString())
+            .ByMessage<GenerationHeartbeat>(message => message.ReportId.ToString())
+            .ByMessage<GenerationCompleted>(message => message.ReportId.ToString())
+            .ByMessage<GenerationFailed>(message => message.ReportId.ToString());
+        options.LocalQueue(IngressTable.Queue).UseDurableInbox().PartitionProcessingByGroupId(Lanes);
         switch (settings.Road)
         {
             case GeneratorRoad.Local:
