@@ -28,7 +28,9 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
         httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         response.ContentType = ReadEvents.Lines;
         response.Headers["Sealed-Through"] = asked.SealedThrough?.ToString(CultureInfo.InvariantCulture);
-        var (piece, other, most) = (new Piece(), new Piece(), FirstRows);
+        using var one = new Piece();
+        using var two = new Piece();
+        var (piece, other, most) = (one, two, FirstRows);
         var sending = Task.CompletedTask;
         try
         {
@@ -66,7 +68,7 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
         }
     }
 
-    private sealed class Piece
+    private sealed class Piece : IDisposable
     {
         private readonly ArrayBufferWriter<byte> _bytes = new(MeantBytes);
         private readonly Utf8JsonWriter _json;
@@ -78,6 +80,8 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
         public int Length => _bytes.WrittenCount;
 
         public ReadOnlyMemory<byte> Memory => _bytes.WrittenMemory;
+
+        public void Dispose() => _json.Dispose();
 
         public void Clear()
         {
