@@ -3,8 +3,8 @@ using Npgsql;
 namespace Reports.Audit;
 
 /// <summary>
-/// The schema <c>ledger</c>: the hash of each event as it was inserted, the Merkle tree over them, and its signed heads.
-/// All of it only grows.
+/// The schema <c>ledger</c>: the hash of each event as it was inserted, the Merkle tree over them, and its signed
+/// heads. All of it only grows.
 /// </summary>
 internal static class LedgerSchema
 {
