@@ -274,7 +274,9 @@ public sealed class ListWalkTests(ReportsApp app)
             }
         })));
 
-        await Task.Delay(30);
+        await Eventually.IsTrueAsync(
+            async () => (await merchant.ListAsync("?created_after=2001-01-01")).GetProperty("count").GetInt64() > 0,
+            "the first of them to be finished");
         using var client = merchant.Client();
         var page = await merchant.ListAsync("?created_after=2001-01-01&limit=200");
         var names = Names(page).ToList();
