@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Reports.Ledger;
 using Shouldly;
 using Xunit;
@@ -164,8 +166,11 @@ public sealed class LedgerEndpointTests(ReportsApp app)
     {
         using var client = app.Host.Server.CreateClient();
         var health = await TestMerchant.GetJsonAsync(client, "/health/ledger");
+        var known = await app.Services.GetRequiredService<HealthCheckService>()
+            .CheckHealthAsync(check => check.Name == "ledger", TestContext.Current.CancellationToken);
 
-        health.GetProperty("checks").GetProperty("ledger").GetString().ShouldBe("healthy");
+        health.GetProperty("checks").GetProperty("ledger").GetString()
+            .ShouldBe("healthy", known.Entries["ledger"].Description);
     }
 
     private static void Fail(Finding finding) => throw new ShouldAssertException(finding.ToString());
