@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
-using System.Threading.Channels;
 using Npgsql;
 using NpgsqlTypes;
 using Reports.BuildingBlocks;
@@ -64,13 +63,12 @@ internal sealed class AttemptJournal : IAsyncDisposable
 
     private readonly NpgsqlDataSource _database;
     private readonly TimeProvider _clock;
-    private readonly Channel<Entry> _waiting = Channel.CreateUnbounded<Entry>();
-    private readonly Task _committing;
+    private readonly Groups<Entry> _commits;
 
     public AttemptJournal(ServingDatabase database, TimeProvider clock)
     {
         (_database, _clock) = (database.Source, clock);
-        _committing = Task.WhenAll(Enumerable.Range(0, MostCommits).Select(_ => Task.Run(CommitAllAsync)));
+        _commits = new Groups<Entry>(MostCommits, MostInACommit, WriteAsync);
     }
 
     /// <summary>Begins an attempt's stream, with its end if it is refused at once.</summary>
@@ -83,55 +81,12 @@ internal sealed class AttemptJournal : IAsyncDisposable
     public Task<bool> EndAsync(DownloadAttempt attempt, object end) =>
         AppendAsync(Entry.Of(attempt, 2, [end], _clock.GetUtcNow()));
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync() => _commits.DisposeAsync();
+
+    private Task<bool> AppendAsync(Entry entry)
     {
-        _waiting.Writer.TryComplete();
-        await _committing;
-    }
-
-    private Task<bool> AppendAsync(Entry entry) =>
-        _waiting.Writer.TryWrite(entry)
-            ? entry.Done.Task
-            : Task.FromException<bool>(new ObjectDisposedException(nameof(AttemptJournal)));
-
-    private async Task CommitAllAsync()
-    {
-        while (await _waiting.Reader.WaitToReadAsync())
-        {
-            var entries = new List<Entry>();
-            while (entries.Count < MostInACommit && _waiting.Reader.TryRead(out var entry))
-            {
-                entries.Add(entry);
-            }
-
-            if (entries.Count > 0)
-            {
-                await CommitAsync(entries);
-            }
-        }
-    }
-
-    private async Task CommitAsync(IReadOnlyList<Entry> entries)
-    {
-        try
-        {
-            await WriteAsync(entries);
-        }
-        catch (PostgresException e) when (entries.Count > 1 && !e.IsTransient)
-        {
-            // One of them the database does not take; the others are not to fail with it.
-            foreach (var entry in entries)
-            {
-                await CommitAsync([entry]);
-            }
-        }
-        catch (Exception e)
-        {
-            foreach (var entry in entries)
-            {
-                entry.Done.TrySetException(e);
-            }
-        }
+        _commits.Add(entry);
+        return entry.Done.Task;
     }
 
     // A batch is one transaction.
@@ -205,9 +160,11 @@ internal sealed class AttemptJournal : IAsyncDisposable
         DateTimeOffset At,
         string Headers,
         string? Correlation,
-        string? Causation)
+        string? Causation) : IGrouped
     {
         public TaskCompletionSource<bool> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Fail(Exception cause) => Done.TrySetException(cause);
 
         public static Entry Of(DownloadAttempt attempt, int version, IReadOnlyList<object> events, DateTimeOffset at) =>
             new(

@@ -36,16 +36,39 @@ internal sealed record QuotaAnswer(bool IsAllowed, bool IsCounted, RateLimit Lef
 /// <summary>
 /// How many downloads a principal may have in any hour, counted in the database and therefore exactly, on however many
 /// nodes (<c>docs/adr/0010-quotas.md</c>). The window slides: a download counts from its decision until an hour later.
+/// Those that come at the same time are counted in one transaction.
 /// </summary>
-internal sealed class DownloadQuota(ServingDatabase database, DeliveryOptions options)
+internal sealed class DownloadQuota : IAsyncDisposable
 {
     public const string Policy = "downloads";
 
     private const int MostRefunds = 100_000;
 
-    private const string Take = "select * from reports.take_download($1, $2, $3, $4, $5, $6, $7, $8)";
+    // While one waits for somebody's lock, the other goes on.
+    private const int Takers = 2;
+    private const int MostTogether = 128;
 
+    // Every node takes the locks of several principals in the same order, or two would wait for each other.
+    private const string Take =
+        """
+        select a.n::integer - 1, t.* from (
+            select * from unnest($1::integer[], $2::uuid[], $3::uuid[], $4::uuid[], $5::boolean[], $6::boolean[])
+                with ordinality as a (principal, merchant, report, attempt, is_costing, is_continuation, n)
+            order by principal, n) a
+        cross join lateral reports.take_download(
+            a.principal, a.merchant, a.report, a.attempt, a.is_costing, a.is_continuation, $7, $8) t
+        """;
+
+    private readonly NpgsqlDataSource _database;
+    private readonly DeliveryOptions _options;
+    private readonly Groups<Use> _takes;
     private readonly ConcurrentQueue<Guid> _refunds = new();
+
+    public DownloadQuota(ServingDatabase database, DeliveryOptions options)
+    {
+        (_database, _options) = (database.Source, options);
+        _takes = new Groups<Use>(Takers, MostTogether, uses => AskAsync(uses, CancellationToken.None));
+    }
 
     public static IEnumerable<ISchemaObject> SchemaObjects()
     {
@@ -68,16 +91,17 @@ internal sealed class DownloadQuota(ServingDatabase database, DeliveryOptions op
     /// is never counted twice.
     /// </summary>
     /// <remarks>When this throws, the attempt is over: should it have been counted, it is refunded.</remarks>
-    public async Task<QuotaAnswer> TakeAsync(
-        Caller caller, Guid report, Guid attempt, DownloadCost cost, CancellationToken cancellation)
+    public async Task<QuotaAnswer> TakeAsync(Caller caller, Guid report, Guid attempt, DownloadCost cost)
     {
-        var isCosting = cost is DownloadCost.Whole or DownloadCost.Continuation;
-        var isContinuation = cost is DownloadCost.Continuation or DownloadCost.FreeContinuation;
+        var use = new Use(
+            caller, report, attempt, cost is DownloadCost.Whole or DownloadCost.Continuation,
+            cost is DownloadCost.Continuation or DownloadCost.FreeContinuation);
         try
         {
-            return await AskAsync(caller, report, attempt, isCosting, isContinuation, cancellation);
+            _takes.Add(use);
+            return await use.Answer.Task;
         }
-        catch (Exception) when (isCosting)
+        catch (Exception) when (use.IsCosting)
         {
             // The commit may have happened, and only its answer was lost.
             Postpone(attempt);
@@ -86,8 +110,12 @@ internal sealed class DownloadQuota(ServingDatabase database, DeliveryOptions op
     }
 
     /// <summary>What is left, for HEAD, which costs nothing and is never refused.</summary>
-    public async Task<RateLimit> PeekAsync(Caller caller, CancellationToken cancellation) => (await AskAsync(
-        caller, Guid.Empty, Guid.Empty, isCosting: false, isContinuation: false, cancellation)).Left;
+    public async Task<RateLimit> PeekAsync(Caller caller, CancellationToken cancellation)
+    {
+        var nothing = new Use(caller, Guid.Empty, Guid.Empty, IsCosting: false, IsContinuation: false);
+        await AskAsync([nothing], cancellation);
+        return (await nothing.Answer.Task).Left;
+    }
 
     /// <summary>
     /// Gives back what an attempt was counted for: no byte was sent, and the fault was ours. What the database does not
@@ -135,45 +163,52 @@ internal sealed class DownloadQuota(ServingDatabase database, DeliveryOptions op
     public async Task DeleteOldAsync(CancellationToken cancellation)
     {
         // Not at the very end of the window, so that nodes with different settings do not harm each other.
-        await using var command = database.Source.CreateCommand(
+        await using var command = _database.CreateCommand(
             "delete from reports.download_quota_uses where counted_at < clock_timestamp() - $1");
         command.Parameters.Add(new NpgsqlParameter<TimeSpan>
         {
-            TypedValue = options.DownloadWindow + TimeSpan.FromDays(1),
+            TypedValue = _options.DownloadWindow + TimeSpan.FromDays(1),
         });
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
-    private async Task<QuotaAnswer> AskAsync(
-        Caller caller,
-        Guid report,
-        Guid attempt,
-        bool isCosting,
-        bool isContinuation,
-        CancellationToken cancellation)
+    public ValueTask DisposeAsync() => _takes.DisposeAsync();
+
+    private async Task AskAsync(IReadOnlyList<Use> uses, CancellationToken cancellation)
     {
-        await using var command = database.Source.CreateCommand(Take);
-        var parameters = command.Parameters;
-        parameters.Add(new NpgsqlParameter<int> { TypedValue = caller.PrincipalNumber });
-        parameters.AddWithValue(NpgsqlDbType.Uuid, (object?)caller.Tenant ?? DBNull.Value);
-        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = report });
-        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = attempt });
-        parameters.Add(new NpgsqlParameter<bool> { TypedValue = isCosting });
-        parameters.Add(new NpgsqlParameter<bool> { TypedValue = isContinuation });
-        parameters.Add(new NpgsqlParameter<int> { TypedValue = options.DownloadsPerHour });
-        parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = options.DownloadWindow });
-        await using var row = await command.ExecuteReaderAsync(cancellation);
-        await row.ReadAsync(cancellation);
-        var policy = new RateLimitPolicy(Policy, row.GetInt32(2), options.DownloadWindow);
-        return new QuotaAnswer(
-            row.GetBoolean(0),
-            row.GetBoolean(1),
-            new RateLimit(policy, row.GetInt32(3), row.GetTimeSpan(4)));
+        await using var command = _database.CreateCommand(Take);
+        Add(uses.Select(u => u.Caller.PrincipalNumber));
+        Add(uses.Select(u => u.Caller.Tenant));
+        Add(uses.Select(u => u.Report));
+        Add(uses.Select(u => u.Attempt));
+        Add(uses.Select(u => u.IsCosting));
+        Add(uses.Select(u => u.IsContinuation));
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _options.DownloadsPerHour });
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = _options.DownloadWindow });
+        var answers = new QuotaAnswer[uses.Count];
+        await using (var row = await command.ExecuteReaderAsync(cancellation))
+        {
+            while (await row.ReadAsync(cancellation))
+            {
+                var policy = new RateLimitPolicy(Policy, row.GetInt32(3), _options.DownloadWindow);
+                answers[row.GetInt32(0)] = new QuotaAnswer(
+                    row.GetBoolean(1), row.GetBoolean(2), new RateLimit(policy, row.GetInt32(4), row.GetTimeSpan(5)));
+            }
+        }
+
+        // Not before the commit.
+        foreach (var (use, answer) in uses.Zip(answers))
+        {
+            use.Answer.TrySetResult(answer);
+        }
+
+        void Add<T>(IEnumerable<T> values) =>
+            command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. values] });
     }
 
     private async Task RefundAsync(Guid[] attempts, CancellationToken cancellation)
     {
-        await using var command = database.Source.CreateCommand(
+        await using var command = _database.CreateCommand(
             "delete from reports.download_quota_uses where attempt_id = any($1)");
         command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = attempts });
         await command.ExecuteNonQueryAsync(cancellation);
@@ -185,6 +220,14 @@ internal sealed class DownloadQuota(ServingDatabase database, DeliveryOptions op
         {
             _refunds.Enqueue(attempt);
         }
+    }
+
+    /// <summary>What somebody would have of the quota.</summary>
+    private sealed record Use(Caller Caller, Guid Report, Guid Attempt, bool IsCosting, bool IsContinuation) : IGrouped
+    {
+        public TaskCompletionSource<QuotaAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Fail(Exception cause) => Answer.TrySetException(cause);
     }
 
     // The head is written as PostgreSQL gives it back, since code and database are compared as text. The function is

@@ -92,7 +92,7 @@ internal sealed partial class DownloadReport(
             var quota = HttpMethods.IsHead(http.Request.Method)
                 ? new QuotaAnswer(true, false, await downloads.PeekAsync(current.Required, CancellationToken.None))
                 : await downloads.TakeAsync(
-                    current.Required, report.Id, attempt, Cost(http.Request, selection, report), CancellationToken.None);
+                    current.Required, report.Id, attempt, Cost(http.Request, selection, report));
             RateLimits.Note(http, quota.Left);
             inputs = inputs with { AreDownloadsLeft = quota.IsAllowed, DownloadsLeft = quota.Left.Remaining };
             return (decision with { Inputs = inputs, Left = quota.Left }, quota);

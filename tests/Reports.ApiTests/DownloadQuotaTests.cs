@@ -13,7 +13,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
 {
     private static int _lastPrincipal = 10_000_000;
 
-    private readonly List<ServingDatabase> _nodes = [];
+    private readonly List<IAsyncDisposable> _nodes = [];
 
     [Fact]
     public async Task of_ten_times_as_many_downloads_at_once_on_two_nodes_exactly_the_quota_passes_for_each_principal()
@@ -38,6 +38,37 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
         passed.Count.ShouldBe(principals.Length);
         passed.Values.ShouldAllBe(n => n == Quota);
         (await TakeAsync(nodes[0], Principal())).IsAllowed.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task what_waits_while_others_are_counted_is_counted_together_and_each_gets_its_own_answer()
+    {
+        var (quota, callers) = (Node(3, name: "together"), Enumerable.Range(0, 20).Select(_ => Principal()).ToArray());
+        await using var holder = await app.Database.OpenConnectionAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        foreach (var caller in callers)
+        {
+            await ExecuteAsync(holder, $"select pg_advisory_xact_lock(1364545364, {caller.PrincipalNumber})");
+        }
+
+        var takes = Enumerable.Range(0, 5 * callers.Length)
+            .Select(i => (Caller: callers[i % callers.Length], Answer: TakeAsync(quota, callers[i % callers.Length]))).ToArray();
+        await using var looker = await app.Database.OpenConnectionAsync();
+        await Eventually.IsTrueAsync(
+            async () => await ExecuteAsync(
+                looker,
+                "select count(*) from pg_stat_activity where application_name = 'together' and wait_event = 'advisory'")
+                is 2L,
+            "the takes to wait");
+        await transaction.CommitAsync();
+
+        foreach (var caller in callers)
+        {
+            var answers = await Task.WhenAll(takes.Where(t => t.Caller == caller).Select(t => t.Answer));
+            answers.Where(a => a.IsCounted).Select(a => a.Left.Remaining).Order().ShouldBe([0, 1, 2]);
+            answers.Count(a => !a.IsAllowed && !a.IsCounted && a.Left.Remaining == 0).ShouldBe(2);
+            (await CountedAsync(caller)).ShouldBe(3);
+        }
     }
 
     [Fact]
@@ -149,7 +180,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
     public async Task a_refund_is_as_if_nothing_had_been_counted()
     {
         var (quota, caller, report, attempt) = (Node(1), Principal(), Guid.CreateVersion7(), Guid.CreateVersion7());
-        await quota.TakeAsync(caller, report, attempt, DownloadCost.Whole, default);
+        await quota.TakeAsync(caller, report, attempt, DownloadCost.Whole);
 
         await quota.RefundAsync(attempt, default);
         await quota.RefundAsync(attempt, default);
@@ -165,7 +196,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
         DownloadQuota[] nodes = [Node(1), Node(1)];
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(i =>
-            nodes[i % 2].TakeAsync(caller, report, attempt, DownloadCost.Whole, default)));
+            nodes[i % 2].TakeAsync(caller, report, attempt, DownloadCost.Whole)));
 
         answers.ShouldAllBe(a => a.IsAllowed && a.IsCounted && a.Left.Remaining == 0);
         (await CountedAsync(caller)).ShouldBe(1);
@@ -175,22 +206,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
     public async Task a_connection_that_is_killed_in_the_middle_costs_nothing()
     {
         var (quota, caller) = (Node(1, name: "killed-quota"), Principal());
-        await using (var holder = await app.Database.OpenConnectionAsync())
-        {
-            await using var transaction = await holder.BeginTransactionAsync();
-            await ExecuteAsync(holder, $"select pg_advisory_xact_lock(1364545364, {caller.PrincipalNumber})");
-            var waiting = TakeAsync(quota, caller);
-            await using var killer = await app.Database.OpenConnectionAsync();
-            await Eventually.GetAsync(
-                () => ExecuteAsync(
-                    killer,
-                    """
-                    select pg_terminate_backend(pid) from pg_stat_activity
-                    where application_name = 'killed-quota' and wait_event = 'advisory'
-                    """),
-                "the take to wait");
-            await Should.ThrowAsync<NpgsqlException>(waiting);
-        }
+        await KilledAsync(() => TakeAsync(quota, caller), caller);
 
         await quota.RefundPostponedAsync(default);
         (await CountedAsync(caller)).ShouldBe(0);
@@ -201,12 +217,11 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
     public async Task what_was_counted_for_an_answer_that_was_lost_is_given_back()
     {
         var (caller, report, attempt) = (Principal(), Guid.CreateVersion7(), Guid.CreateVersion7());
-        await Node(1).TakeAsync(caller, report, attempt, DownloadCost.Whole, default);
-        var failing = Node(1, name: "lost-quota");
+        await Node(1).TakeAsync(caller, report, attempt, DownloadCost.Whole);
+        var failing = Node(1, name: "killed-quota");
 
         // The attempt's commit is there already, and this answer never comes.
-        await Should.ThrowAsync<OperationCanceledException>(
-            failing.TakeAsync(caller, report, attempt, DownloadCost.Whole, new CancellationToken(canceled: true)));
+        await KilledAsync(() => failing.TakeAsync(caller, report, attempt, DownloadCost.Whole), caller);
         await failing.RefundPostponedAsync(default);
 
         (await CountedAsync(caller)).ShouldBe(0);
@@ -216,7 +231,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
     public async Task a_refund_that_fails_waits_until_it_succeeds()
     {
         var (quota, caller, attempt) = (Node(1), Principal(), Guid.CreateVersion7());
-        await quota.TakeAsync(caller, Guid.CreateVersion7(), attempt, DownloadCost.Whole, default);
+        await quota.TakeAsync(caller, Guid.CreateVersion7(), attempt, DownloadCost.Whole);
 
         await quota.RefundAsync(attempt, new CancellationToken(canceled: true));
         (await CountedAsync(caller)).ShouldBe(1);
@@ -281,7 +296,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
 
     private static Task<QuotaAnswer> TakeAsync(
         DownloadQuota quota, Caller caller, DownloadCost cost = DownloadCost.Whole, Guid? report = null) => quota.TakeAsync(
-            caller, report ?? Guid.CreateVersion7(), Guid.CreateVersion7(), cost, CancellationToken.None);
+            caller, report ?? Guid.CreateVersion7(), Guid.CreateVersion7(), cost);
 
     private DownloadQuota Node(int quota, TimeSpan? window = null, string name = "quota")
     {
@@ -292,8 +307,28 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
             DownloadWindow = window ?? TimeSpan.FromHours(1),
         };
         var database = new ServingDatabase(options);
-        _nodes.Add(database);
-        return new DownloadQuota(database, options);
+        var quotas = new DownloadQuota(database, options);
+        _nodes.AddRange([quotas, database]);
+        return quotas;
+    }
+
+    // Of a node of this name, what waits for the principal's lock loses its connection.
+    private async Task KilledAsync(Func<Task> take, Caller caller)
+    {
+        await using var holder = await app.Database.OpenConnectionAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await ExecuteAsync(holder, $"select pg_advisory_xact_lock(1364545364, {caller.PrincipalNumber})");
+        var waiting = take();
+        await using var killer = await app.Database.OpenConnectionAsync();
+        await Eventually.GetAsync(
+            () => ExecuteAsync(
+                killer,
+                """
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where application_name = 'killed-quota' and wait_event = 'advisory'
+                """),
+            "the take to wait");
+        await Should.ThrowAsync<NpgsqlException>(waiting);
     }
 
     private async Task<long> CountedAsync(Caller caller)
