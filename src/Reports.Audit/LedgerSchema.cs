@@ -90,6 +90,14 @@ internal static class LedgerSchema
             raise exception '% of %.% is refused: what is recorded stays as it is',
                 lower(tg_op), tg_table_schema, tg_table_name using errcode = 'insufficient_privilege';
         end $$;
+
+        -- The event store fills the gap of an append that failed with a tombstone, in a transaction of its own, after the
+        -- sealer may have passed it. Of nothing there is nothing to record: the gap stays.
+        create or replace function ledger.leave_gap() returns trigger
+        language plpgsql set search_path = pg_catalog, pg_temp as $$
+        begin
+            return case when new.type <> 'tombstone' then new end;
+        end $$;
         """;
 
     // What was there before the trigger has its hash taken now, once: a second time, rows that somebody put in beside
@@ -164,6 +172,9 @@ internal static class LedgerSchema
     public const string TriggerList = """
         select 'events.mt_events' as place, 'record_row'::name as called, 'ledger.record_row' as function,
             'after insert on %s for each row execute function ledger.record_row()' as fires, 5 as kind
+        union all
+        select 'events.mt_events', 'leave_gap', 'ledger.leave_gap',
+            'before insert on %s for each row execute function ledger.leave_gap()', 7
         union all
         select unnest(array[
             'events.mt_events', 'ledger.row_hashes', 'ledger.leaves', 'ledger.nodes', 'ledger.checkpoints',

@@ -170,7 +170,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     [Theory]
     [InlineData(
         "app",
-        "select events.mt_quick_append_events(gen_random_uuid(), 'test', 't', array[gen_random_uuid()], array['tombstone'], array[''], array['{}'::jsonb], array[null::bytea], array[null::varchar], array[null::varchar], array['{}'::jsonb], array['test'], array[now()], null)",
+        "select events.mt_quick_append_events(gen_random_uuid(), 'test', 't', array[gen_random_uuid()], array['test'], array[''], array['{}'::jsonb], array[null::bytea], array[null::varchar], array[null::varchar], array['{}'::jsonb], array['test'], array[now()], null)",
         "select version from events.mt_streams for update",
         "select note from ledger.checkpoints",
         "insert into reports.origins values ('test', '', '', '') on conflict (origin) do nothing")]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Marten;
+using Marten.Exceptions;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Reports.Access;
@@ -64,6 +65,30 @@ public sealed class StoreTests(ReportsApp app)
         var folded = await session.Events.AggregateStreamAsync<Schedule>(stored.Schedule.Id);
         Json(folded!).ShouldBe(Json(stored.Schedule));
         (await session.Events.FetchStreamStateAsync(folded!.Id))!.Version.ShouldBe(stored.Version);
+    }
+
+    // The event store would have another event take the number, after the ledger has passed it.
+    [Fact]
+    public async Task of_an_append_that_fails_nothing_is_left_but_a_gap()
+    {
+        var tenant = Guid.CreateVersion7();
+        var store = app.Services.GetRequiredService<IDocumentStore>();
+        await using var session = store.LightweightSession(tenant.ToString());
+        session.Events.StartStream<object>(Guid.CreateVersion7(), EventExamples.All(tenant).First().Value);
+        session.QueueSqlCommand("select 1/0");
+        await Should.ThrowAsync<MartenCommandException>(session.SaveChangesAsync());
+
+        // What the event store writes in its stead, it writes in one transaction.
+        await Eventually.IsTrueAsync(
+            () => ExistsAsync("select exists (select from events.mt_streams where tenant_id = $1)"), "the failure to be dealt with");
+        (await ExistsAsync("select exists (select from events.mt_events where tenant_id = $1)")).ShouldBeFalse();
+
+        async Task<bool> ExistsAsync(string sql)
+        {
+            await using var command = app.Database.CreateCommand(sql);
+            command.Parameters.AddWithValue(tenant.ToString());
+            return await command.ExecuteScalarAsync() is true;
+        }
     }
 
     [Theory]

@@ -253,6 +253,7 @@ public sealed class LedgerFaultTests(LedgerTemplate template) : IAsyncLifetime
 
     [Theory]
     [InlineData("alter table events.mt_events disable trigger record_row", "record_row of events.mt_events")]
+    [InlineData("drop trigger leave_gap on events.mt_events", "leave_gap of events.mt_events")]
     [InlineData("alter table ledger.leaves enable replica trigger refuse_truncate", "refuse_truncate of ledger.leaves")]
     [InlineData("drop trigger refuse_change on events.mt_streams", "refuse_change of events.mt_streams")]
     [InlineData(
