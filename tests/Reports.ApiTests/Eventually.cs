@@ -3,7 +3,7 @@ namespace Reports.ApiTests;
 /// <summary>Waits for something that another thread or process brings about.</summary>
 public static class Eventually
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public static async Task IsTrueAsync(Func<Task<bool>> probe, string what, TimeSpan? patience = null) =>
         await GetAsync(async () => await probe() ? "yes" : null, what, patience);
