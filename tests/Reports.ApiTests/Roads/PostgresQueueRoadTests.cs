@@ -6,9 +6,11 @@ using Microsoft.Extensions.Logging;
 using Reports.Contracts;
 using Reports.Contracts.Messages;
 using Reports.Host;
+using Reports.Host.Roads;
 using Shouldly;
 using Wolverine;
 using Wolverine.Postgresql;
+using Wolverine.Runtime;
 using Wolverine.Util;
 using Xunit;
 
@@ -86,6 +88,16 @@ public sealed class PostgresQueueRoadTests(PostgresQueueApp road) : IClassFixtur
         await row.ReadAsync();
         row.GetInt64(0).ShouldBeGreaterThan(3);
         (row.GetInt64(1), row.GetInt64(2)).ShouldBe((row.GetInt64(0), 0));
+    }
+
+    [Fact]
+    public void answers_are_handled_in_lanes()
+    {
+        var options = road.App.Services.GetRequiredService<IWolverineRuntime>().Options;
+
+        options.Transports.SelectMany(t => t.Endpoints())
+            .Where(e => e.EndpointName is "generation_answers" or "ingress")
+            .Select(e => e.GroupShardingSlotNumber).ShouldBe([RoadsToGenerators.Lanes, RoadsToGenerators.Lanes]);
     }
 
     [Fact]

@@ -136,7 +136,8 @@ public abstract class RoadApp : IAsyncLifetime
         return order.GetProperty("data");
     }
 
-    private static JsonObject Answer(JsonElement order, string generator) => new()
+    /// <summary>The members that every answer has.</summary>
+    public static JsonObject Answer(JsonElement order, string generator) => new()
     {
         ["report_id"] = order.GetProperty("report_id").GetString(),
         ["attempt"] = order.GetProperty("attempt").GetInt32(),
