@@ -21,12 +21,13 @@ internal static class EventStore
 {
     // Waits are for requests; what changes a large table takes its time.
     private const int LongestCommand = 10;
+    private const int MostPrepared = 64;
     private static readonly TimeSpan LongestSchemaChange = TimeSpan.FromHours(1);
 
     public static void AddEventStore(this IServiceCollection services, Settings settings)
     {
         var longest = settings.IsMigrating ? (int)LongestSchemaChange.TotalSeconds : default(int?);
-        services.AddSingleton(_ => NpgsqlDataSource.Create(Connection(settings.Database, "reports", longest)));
+        services.AddSingleton(_ => NpgsqlDataSource.Create(Prepared(Connection(settings.Database, "reports", longest))));
         services.AddMarten(options => Configure(options, settings))
             .UseNpgsqlDataSource()
             .IntegrateWithWolverine(wolverine =>
@@ -56,6 +57,18 @@ internal static class EventStore
             ApplicationName = given.ApplicationName ?? name,
             Timeout = Capped(given.Timeout, 5),
             CommandTimeout = commandTimeout ?? Capped(given.CommandTimeout, LongestCommand),
+        }.ConnectionString;
+    }
+
+    // A session that is given back is reset. Where it holds prepared statements, what it has planned is left to it, also
+    // what the functions and triggers of an append have: to plan them anew costs more than to run them.
+    private static string Prepared(string connectionString)
+    {
+        var given = new NpgsqlConnectionStringBuilder(connectionString);
+        return given.MaxAutoPrepare > 0 ? connectionString : new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            MaxAutoPrepare = MostPrepared,
+            AutoPrepareMinUsages = 2,
         }.ConnectionString;
     }
 
