@@ -3,33 +3,59 @@ using Reports.BuildingBlocks;
 using Reports.Contracts.Messages;
 using Reports.Generator;
 using Reports.Lifecycle;
+using Wolverine;
 using Wolverine.Runtime;
 
 namespace Reports.Host;
 
 /// <summary>
-/// Runs the reference generator in this process. The generator knows no event store; here its answer and the end of its
-/// order become one commit. Without it the order would be done with although its answer could not be stored.
+/// Runs the reference generator in this process. The generator knows no event store; here what its answer says and the
+/// end of its order become one commit. Without it the order would be done with although its answer could not be stored.
 /// </summary>
 public static partial class HostedGeneratorHandler
 {
     /// <summary>Generates one report.</summary>
     /// <param name="message">The order.</param>
-    /// <param name="session">Whose commit stores the answer; asking for it is what opens the transaction.</param>
+    /// <param name="context">The order's context: recording the answer ends the order, too.</param>
+    /// <param name="session">Tells whether anybody still waits for the report.</param>
     /// <param name="generator">Writes the file.</param>
+    /// <param name="answers">Records the answer.</param>
+    /// <param name="options">Says how often is tried.</param>
     /// <param name="runtime">Takes the words about the progress.</param>
     /// <param name="cancellation">Stops the work.</param>
-    /// <returns>The answer; none to an order that nobody waits for any more.</returns>
-    public static async Task<object?> Handle(
+    /// <returns>A task that ends when the answer is on record.</returns>
+    public static async Task Handle(
         GenerateReport message,
-        IDocumentSession session,
+        IMessageContext context,
+        IQuerySession session,
         ReferenceGenerator generator,
+        GeneratorAnswers answers,
+        LifecycleOptions options,
         IWolverineRuntime runtime,
         CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(session);
         ArgumentNullException.ThrowIfNull(runtime);
+        switch (await AnswerAsync(message, session, generator, runtime, cancellation))
+        {
+            case GenerationCompleted completed:
+                await RecordGenerationHandler.Handle(completed, context, answers, cancellation);
+                break;
+            case GenerationFailed failed:
+                await RecordGenerationHandler.Handle(failed, context, answers, options, cancellation);
+                break;
+        }
+    }
+
+    /// <summary>The answer; none to an order that nobody waits for any more.</summary>
+    internal static async Task<object?> AnswerAsync(
+        GenerateReport message,
+        IQuerySession session,
+        ReferenceGenerator generator,
+        IWolverineRuntime runtime,
+        CancellationToken cancellation)
+    {
         if (!await GenerationOrders.IsAwaitedAsync(session, message.ReportId, message.Attempt, cancellation))
         {
             return null;

@@ -2,6 +2,7 @@ using Marten;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Contracts.Messages;
+using Reports.Storage;
 using Wolverine;
 using Wolverine.Attributes;
 using GenerationStarted = Reports.Contracts.Events.GenerationStarted;
@@ -31,15 +32,16 @@ public sealed class GenerationOrders
     private readonly Grants _grants;
     private readonly LifecycleOptions _options;
     private readonly OwnAddress _address;
+    private readonly ReportFiles _files;
 
-    internal GenerationOrders(Grants grants, LifecycleOptions options, OwnAddress address) =>
-        (_grants, _options, _address) = (grants, options, address);
+    internal GenerationOrders(Grants grants, LifecycleOptions options, OwnAddress address, ReportFiles files) =>
+        (_grants, _options, _address, _files) = (grants, options, address, files);
 
     /// <summary>Does what follows from events that are about to be committed.</summary>
     /// <param name="events">The events, in their order.</param>
     /// <param name="session">The session that appends them.</param>
     /// <param name="bus">The outbox of that session.</param>
-    internal async Task FollowAsync(IEnumerable<object> events, IDocumentOperations session, IMessageBus bus)
+    internal async Task FollowAsync(IReadOnlyList<object> events, IDocumentOperations session, IMessageBus bus)
     {
         foreach (var @event in events)
         {
@@ -53,6 +55,8 @@ public sealed class GenerationOrders
                     var deadline = e.StartedAt + _options.HeartbeatWithin;
                     GenerationWatch.Start(session, e.ReportId, e.Attempt, e.StartedAt, deadline);
                     break;
+                case ReportGenerated when events.Any(e => e is ReportFinished):
+                    break; // It is verified already.
                 case ReportGenerated e:
                     GenerationWatch.Verify(session, e.ReportId, e.GeneratedAt + _options.VerifyWithin);
                     await bus.PublishAsync(new VerifyReport(e.ReportId));
@@ -66,6 +70,10 @@ public sealed class GenerationOrders
                     break;
                 case ReportCancelled e:
                     await EndAsync(e.ReportId, session, bus);
+                    break;
+                case ReportFinished e when _files.HoldsOnly(
+                    Prefix(e.MerchantId, e.ReportId), StorageKey.Parse(e.StorageKey)):
+                    GenerationWatch.End(session, e.ReportId); // Nothing is left over.
                     break;
                 case ReportFinished e:
                     await EndAsync(e.ReportId, session, bus);
@@ -104,7 +112,7 @@ public sealed class GenerationOrders
     internal GenerateReport For(
         Guid reportId, Guid merchantId, ReportDescription report, int attempt, DateTimeOffset now)
     {
-        var prefix = Prefix(merchantId, reportId, attempt);
+        var prefix = $"{Prefix(merchantId, reportId)}{attempt}/";
         var grant = _grants.Seal(new Grant(reportId, attempt, prefix, now + GrantLifetime));
         return new GenerateReport(
             reportId,
@@ -120,7 +128,7 @@ public sealed class GenerationOrders
             (int)_options.HeartbeatWithin.TotalSeconds);
     }
 
-    private static string Prefix(Guid merchant, Guid report, int attempt) => $"{merchant:N}/{report:N}/{attempt}/";
+    private static string Prefix(Guid merchant, Guid report) => $"{merchant:N}/{report:N}/";
 
     private static async Task EndAsync(Guid report, IDocumentOperations session, IMessageBus bus)
     {

@@ -28,11 +28,13 @@ public sealed class LifecycleModule : ICarterModule
         services.AddSingleton(options);
         services.AddSingleton<LifecycleStore>();
         services.AddSingleton(s => new Grants(s.GetRequiredService<KeyRing>()));
-        services.AddSingleton(s => new GenerationOrders(s.GetRequiredService<Grants>(), options, new OwnAddress(s)));
+        services.AddSingleton(s => new GenerationOrders(
+            s.GetRequiredService<Grants>(), options, new OwnAddress(s), s.GetRequiredService<Storage.ReportFiles>()));
         services.AddSingleton(s => new GeneratorAnswers(
             s.GetRequiredService<Grants>(),
             s.GetRequiredService<OutboxedSessionFactory>(),
             s.GetRequiredService<GenerationOrders>(),
+            s.GetRequiredService<ReportVerifier>(),
             s.GetRequiredService<NpgsqlDataSource>(),
             options,
             s.GetRequiredService<TimeProvider>()));

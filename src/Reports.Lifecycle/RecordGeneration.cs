@@ -191,6 +191,7 @@ public sealed class GeneratorAnswers
     private readonly Grants _grants;
     private readonly OutboxedSessionFactory _sessions;
     private readonly GenerationOrders _orders;
+    private readonly ReportVerifier _verifier;
     private readonly NpgsqlDataSource _database;
     private readonly LifecycleOptions _options;
     private readonly TimeProvider _clock;
@@ -199,11 +200,12 @@ public sealed class GeneratorAnswers
         Grants grants,
         OutboxedSessionFactory sessions,
         GenerationOrders orders,
+        ReportVerifier verifier,
         NpgsqlDataSource database,
         LifecycleOptions options,
         TimeProvider clock) =>
-        (_grants, _sessions, _orders, _database, _options, _clock) =
-            (grants, sessions, orders, database, options, clock);
+        (_grants, _sessions, _orders, _verifier, _database, _options, _clock) =
+            (grants, sessions, orders, verifier, database, options, clock);
 
     internal async Task RecordAsync(
         IMessageContext context,
@@ -226,6 +228,15 @@ public sealed class GeneratorAnswers
         var report = stream.Aggregate ?? throw new ReportNotYetKnownException(reportId);
         var events = decide(report, grant, new Actor(ActorKind.Generator, generator), now);
         stream.AppendMany(events);
+        if (events is [ReportGenerated claim]
+            && await _verifier.TryAtOnceAsync(report, claim, cancellation) is { } finished)
+        {
+            var verified = session.Events.BuildEvent(finished);
+            verified.UserName = Actor.Service.Id;
+            stream.AppendOne(verified);
+            events = [claim, finished];
+        }
+
         await _orders.FollowAsync(events, session, context);
         await session.SaveChangesAsync(cancellation);
     }

@@ -95,6 +95,8 @@ public static class RemoveLeftoversHandler
 /// <summary>Compares a claimed file with the stored one.</summary>
 public sealed class ReportVerifier
 {
+    private const long MostAtOnce = 256 * 1024;
+
     private readonly ReportFiles _files;
     private readonly LifecycleStore _store;
     private readonly TimeProvider _clock;
@@ -119,6 +121,40 @@ public sealed class ReportVerifier
         catch (InvalidDataException e)
         {
             return Rejected(report, e.Message, _clock.GetUtcNow());
+        }
+    }
+
+    /// <summary>
+    /// Verifies a small file while its claim is recorded: to read it costs less than a message and a commit of its own.
+    /// Only what is found whole is told; all else is left to <see cref="VerifyReport"/>, which tries and finds again.
+    /// </summary>
+    /// <param name="report">The report before the claim.</param>
+    /// <param name="claim">What is about to be recorded.</param>
+    /// <param name="cancellation">Stops the reading.</param>
+    internal async Task<ReportFinished?> TryAtOnceAsync(
+        Report report, ReportGenerated claim, CancellationToken cancellation)
+    {
+        if (claim.FileSize > MostAtOnce || report.Description.Format is not ReportFormat.Csv)
+        {
+            return null;
+        }
+
+        try
+        {
+            using (var file = _files.Open(StorageKey.Parse(claim.StorageKey)))
+            {
+                if (file.Length != claim.FileSize)
+                {
+                    return null;
+                }
+            }
+
+            var events = await VerifyAsync(Report.Fold(report, claim)!, cancellation);
+            return events is [ReportFinished finished] ? finished : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 

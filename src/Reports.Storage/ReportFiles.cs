@@ -34,6 +34,18 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
             : 0;
     }
 
+    /// <summary>Whether a file is all that there is below a prefix: nothing else, not even one being written.</summary>
+    /// <param name="prefix">A prefix of keys that ends with a slash.</param>
+    /// <param name="key">Where the file stands.</param>
+    /// <returns>True when <see cref="RemoveBelow"/> would find nothing to do.</returns>
+    public bool HoldsOnly(string prefix, StorageKey key)
+    {
+        var (directory, path) = (DirectoryOf(prefix), PathOf(key));
+        return Directory.Exists(directory)
+            && Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories).All(
+                entry => entry == path || path.StartsWith(entry + Path.DirectorySeparatorChar, StringComparison.Ordinal));
+    }
+
     /// <summary>Removes a file. One that is not there is no error.</summary>
     /// <param name="key">Where it stands.</param>
     /// <exception cref="IOException">It cannot be removed.</exception>

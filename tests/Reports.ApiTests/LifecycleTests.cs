@@ -1,3 +1,4 @@
+using System.Text;
 using Marten;
 using Microsoft.Extensions.DependencyInjection;
 using Reports.Contracts;
@@ -35,6 +36,28 @@ public sealed class LifecycleTests(ReportsApp app)
         Types(await merchant.EventsAsync(order.ReportId))
             .ShouldBe([typeof(ReportRequested), typeof(ReportGenerated), typeof(ReportFinished)]);
         (await merchant.ListAsync("?created_after=2026-01-01")).GetProperty("count").GetInt64().ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(20_000, 2)]
+    public async Task a_small_file_is_verified_by_the_commit_that_records_its_claim(int records, long commits)
+    {
+        var (merchant, order) = await OrderedAsync();
+
+        await SendAsync(merchant, await WrittenAsync(order, content: Csv(records)));
+
+        await using var command = app.Database.CreateCommand(
+            """
+            select count(distinct xmin::text), string_agg(type || ' ' || user_name, ', ' order by version)
+            from events.mt_events where stream_id = $1 and version > 1
+            """);
+        command.Parameters.AddWithValue(order.ReportId);
+        await using var row = await command.ExecuteReaderAsync();
+        await row.ReadAsync();
+        row.GetInt64(0).ShouldBe(commits);
+        row.GetString(1).ShouldBe("report.generated.v1 test/1, report.finished.v1 reports");
+        (await WatchedAsync(order.ReportId)).ShouldBeNull();
     }
 
     [Theory]
@@ -155,7 +178,7 @@ public sealed class LifecycleTests(ReportsApp app)
         command.CommandText = "lock table transactions.transactions in access exclusive mode";
         await command.ExecuteNonQueryAsync();
 
-        var working = HostedGeneratorHandler.Handle(
+        var working = HostedGeneratorHandler.AnswerAsync(
             order with { HeartbeatSeconds = 1 },
             session,
             app.Services.GetRequiredService<ReferenceGenerator>(),
@@ -177,7 +200,7 @@ public sealed class LifecycleTests(ReportsApp app)
         await using var session = app.Services.GetRequiredService<IDocumentStore>()
             .LightweightSession(order.MerchantId.ToString());
 
-        (await HostedGeneratorHandler.Handle(
+        (await HostedGeneratorHandler.AnswerAsync(
             order with { Grant = "forged" },
             session,
             app.Services.GetRequiredService<ReferenceGenerator>(),
@@ -426,15 +449,21 @@ public sealed class LifecycleTests(ReportsApp app)
         return await row.ReadAsync() ? (row.GetInt64(0), row.GetInt64(1)) : null;
     }
 
-    private async Task<GenerationCompleted> WrittenAsync(GenerateReport order, string name = "report.csv")
+    private static byte[] Csv(int records) => Encoding.UTF8.GetBytes(
+        "id,amount\r\n" + string.Concat(Enumerable.Range(1, records).Select(n => $"{n},{n}.0000000\r\n")));
+
+    private async Task<GenerationCompleted> WrittenAsync(
+        GenerateReport order, string name = "report.csv", byte[]? content = null)
     {
+        content ??= File;
         var key = StorageKey.Below(order.StoragePrefix, name);
         await using var writer = app.Services.GetRequiredService<ReportFiles>().Create(key);
-        await writer.Stream.WriteAsync(File);
+        await writer.Stream.WriteAsync(content);
         await writer.CommitAsync(default);
-        var digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File));
+        var digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content));
+        var records = content.Count((byte)'\n') - 1;
         return new GenerationCompleted(
-            order.ReportId, order.Attempt, order.Grant, "test/1", name, File.Length, digest, 2, []);
+            order.ReportId, order.Attempt, order.Grant, "test/1", name, content.Length, digest, records, []);
     }
 
     private async Task<ITrackedSession> SendAsync(TestMerchant? merchant, object message, bool failsQuietly = false)

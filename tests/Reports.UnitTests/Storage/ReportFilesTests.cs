@@ -59,10 +59,14 @@ public sealed class ReportFilesTests : IDisposable
         await using (files.Create(StorageKey.Parse("m/r/2/new.csv")))
         {
             files.RemoveBelow("m/r/", "m/r/2/kept.csv").ShouldBeFalse();
+            files.HoldsOnly("m/r/", StorageKey.Parse("m/r/2/kept.csv")).ShouldBeFalse();
             Directory.GetFiles(Path.Combine(_root, "m/r"), "*.partial", SearchOption.AllDirectories).Length.ShouldBe(1);
         }
 
         files.RemoveBelow("m/r/", "m/r/2/kept.csv").ShouldBeTrue();
+        files.HoldsOnly("m/r/", StorageKey.Parse("m/r/2/kept.csv")).ShouldBeTrue();
+        files.HoldsOnly("m/", StorageKey.Parse("m/r/2/kept.csv")).ShouldBeFalse();
+        files.HoldsOnly("m/none/", StorageKey.Parse("m/none/kept.csv")).ShouldBeFalse();
         Directory.GetFiles(_root, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_root, f))
             .ShouldBe(["m/r/2/kept.csv", "m/s/1/another.csv"], ignoreOrder: true);
         files.RemoveBelow("m/r/", null).ShouldBeTrue();
