@@ -15,6 +15,9 @@ internal static class Roads
 {
     private static readonly TimeSpan[] Waits = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30)];
 
+    // How soon an order is seen, and the pause after each batch of twenty.
+    private static readonly TimeSpan Polling = TimeSpan.FromMilliseconds(250);
+
     // A third of the cores is left to the database and to the service, which are often on the same machine.
     private static readonly int Parallel = Math.Max(1, Environment.ProcessorCount * 2 / 3);
 
@@ -40,7 +43,8 @@ internal static class Roads
     public static void UsePostgresQueue(WolverineOptions options, string database)
     {
         options.UsePostgresqlPersistenceAndTransport(database, "generator_worker", transportSchema: "queues").AutoProvision();
-        options.ListenToPostgresqlQueue("generation_orders").MaximumParallelMessages(Parallel).UseDurableInbox();
+        options.ListenToPostgresqlQueue("generation_orders").PollingInterval(Polling).MaximumParallelMessages(Parallel)
+            .UseDurableInbox();
         ForAnswers(options, answers => answers.ToPostgresqlQueue("generation_answers").UseDurableOutbox());
     }
 

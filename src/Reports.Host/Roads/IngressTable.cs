@@ -24,6 +24,7 @@ internal sealed partial class IngressTable(
     private const long Lock = 0x5265_706F_7274_0002;
     private static readonly Uri Destination = new($"local://{Queue}/");
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(50);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -38,10 +39,15 @@ internal sealed partial class IngressTable(
         {
             try
             {
-                while (await TakeAsync(stoppingToken) == Batch)
+                int rows, taken = 0;
+                do
                 {
+                    rows = await TakeAsync(stoppingToken);
+                    taken += rows;
                 }
+                while (rows == Batch);
 
+                timer.Period = Next(timer.Period, hasTaken: taken > 0);
                 isAway = false;
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -49,9 +55,10 @@ internal sealed partial class IngressTable(
                 // Said once: the next second is another try.
                 LogAway(isAway ? LogLevel.Debug : LogLevel.Warning, e);
                 isAway = true;
+                timer.Period = Pause;
             }
         }
-        while (await NextAsync(timer, stoppingToken));
+        while (await WaitAsync(timer, stoppingToken));
     }
 
     /// <summary>Takes a batch; says how many rows there were.</summary>
@@ -150,6 +157,10 @@ internal sealed partial class IngressTable(
         return [.. rows.Where(r => known.Add(r.Id))];
     }
 
+    // Where rows have come, more will: the pauses grow again from a short one.
+    private static TimeSpan Next(TimeSpan pause, bool hasTaken) =>
+        hasTaken ? ShortestPause : pause * 2 < Pause ? pause * 2 : Pause;
+
     private async Task<bool> HasStartedAsync(CancellationToken stopping)
     {
         var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -159,7 +170,7 @@ internal sealed partial class IngressTable(
         return !stopping.IsCancellationRequested;
     }
 
-    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken stopping)
+    private static async Task<bool> WaitAsync(PeriodicTimer timer, CancellationToken stopping)
     {
         try
         {

@@ -18,13 +18,15 @@ internal static class PostgresQueueRoad
     /// <summary>Where answers come from.</summary>
     public const string Answers = "generation_answers";
 
-    private static readonly TimeSpan Polling = TimeSpan.FromSeconds(1);
+    // The listener waits after a full batch, too: the two together are the most that comes in.
+    private const int Batch = 500;
+    private static readonly TimeSpan Polling = TimeSpan.FromMilliseconds(500);
 
     public static void Configure(WolverineOptions options)
     {
         options.PublishMessage<GenerateReport>().ToPostgresqlQueue(Orders).UseDurableOutbox();
-        options.ListenToPostgresqlQueue(Answers).PollingInterval(Polling).UseDurableInbox()
-            .PartitionProcessingByGroupId(RoadsToGenerators.Lanes);
+        options.ListenToPostgresqlQueue(Answers).MaximumMessagesToReceive(Batch).PollingInterval(Polling)
+            .UseDurableInbox().PartitionProcessingByGroupId(RoadsToGenerators.Lanes);
     }
 
     /// <summary>Creates the tables of the queues; Wolverine would when it starts, under a role that may.</summary>
