@@ -27,7 +27,8 @@ internal static class EventStore
     public static void AddEventStore(this IServiceCollection services, Settings settings)
     {
         var longest = settings.IsMigrating ? (int)LongestSchemaChange.TotalSeconds : default(int?);
-        services.AddSingleton(_ => NpgsqlDataSource.Create(Prepared(Connection(settings.Database, "reports", longest))));
+        services.AddSingleton(_ =>
+            NpgsqlDataSource.Create(Prepared(Connection(settings.Database, "reports", longest))));
         services.AddMarten(options => Configure(options, settings))
             .UseNpgsqlDataSource()
             .IntegrateWithWolverine(wolverine =>
@@ -60,8 +61,8 @@ internal static class EventStore
         }.ConnectionString;
     }
 
-    // A session that is given back is reset. Where it holds prepared statements, what it has planned is left to it, also
-    // what the functions and triggers of an append have: to plan them anew costs more than to run them.
+    // A session that is given back is reset. Where it holds prepared statements, what it has planned is left to it, and
+    // so is what the functions and triggers of an append have: to plan them anew costs more than to run them.
     private static string Prepared(string connectionString)
     {
         var given = new NpgsqlConnectionStringBuilder(connectionString);

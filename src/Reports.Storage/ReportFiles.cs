@@ -42,8 +42,8 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
     {
         var (directory, path) = (DirectoryOf(prefix), PathOf(key));
         return Directory.Exists(directory)
-            && Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories).All(
-                entry => entry == path || path.StartsWith(entry + Path.DirectorySeparatorChar, StringComparison.Ordinal));
+            && Directory.EnumerateFileSystemEntries(directory, "*", SearchOption.AllDirectories).All(entry =>
+                entry == path || path.StartsWith(entry + Path.DirectorySeparatorChar, StringComparison.Ordinal));
     }
 
     /// <summary>Removes a file. One that is not there is no error.</summary>
