@@ -21,6 +21,8 @@ internal sealed record AuditFields(
     public const string Failure = "failure";
     public const string Pending = "pending";
 
+    private const int LongestType = 64;
+
     private static readonly Dictionary<string, Rule> Rules = new(StringComparer.Ordinal)
     {
         ["report.requested.v1"] = Report("report.requested_at", Success),
@@ -69,6 +71,12 @@ internal sealed record AuditFields(
         ["user.disabled.v1"] = User("disabled_at"),
     };
 
+    private static readonly Dictionary<string, Rule>.AlternateLookup<ReadOnlySpan<char>> RulesByText =
+        Rules.GetAlternateLookup<ReadOnlySpan<char>>();
+
+    /// <summary>The name of a type that is given in UTF-8, if it is one that something is known of.</summary>
+    public static string? NameOf(ReadOnlySpan<byte> type) => Find(type).Name;
+
     /// <summary>The fields of an event. Whatever is stored, this does not throw.</summary>
     /// <param name="type">The stored name of its type.</param>
     /// <param name="headers">Its headers as they are stored, UTF-8; none when it has none.</param>
@@ -76,14 +84,101 @@ internal sealed record AuditFields(
     public static AuditFields Of(string type, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> data)
     {
         var rule = Rules.GetValueOrDefault(type);
-        var e = Members.Read(data, rule);
+        var (e, texts) = Read(data, rule);
+        var resource = rule?.ResourceOf(e);
         return new AuditFields(
-            e.Principal,
+            (texts.Kind, texts.Id) is ({ } kind, { } id) ? $"{kind}:{id}" : null,
             type,
-            e.Time,
+            texts.Time,
             rule?.Outcome(e),
-            e.Origin ?? (headers.IsEmpty ? null : Members.Read(headers, null).Origin),
-            rule?.Resource(e));
+            texts.Origin ?? Read(headers, null).Texts.Origin,
+            resource is null ? null : $"{resource.Kind}:{texts.Of(resource)}");
+    }
+
+    /// <summary>Writes them as members of the event's line.</summary>
+    public static void Write(ref LineWriter line, EventRow row)
+    {
+        if (!TryWrite(ref line, row))
+        {
+            var fields = row.Fields;
+            line.Raw(",\"principal\":"u8);
+            line.Text(fields.Principal);
+            line.Raw(",\"outcome\":"u8);
+            line.Text(fields.Outcome);
+            line.Raw(",\"resource\":"u8);
+            line.Text(fields.Resource);
+            line.Raw(",\"origin\":"u8);
+            line.Text(fields.Origin);
+        }
+    }
+
+    // Nearly always every text is written as it stands there, so that none needs to be made.
+    private static bool TryWrite(ref LineWriter line, EventRow row)
+    {
+        var data = row.Data.Span;
+        var headers = row.Headers.GetValueOrDefault().Span;
+        var rule = Find(row.TypeText).Rule;
+        Members e, ofHeaders = default;
+        try
+        {
+            e = Members.Read(data, rule);
+            if (!e.Origin.IsThere && (headers.IndexOf("\"origin\""u8) >= 0 || headers.Contains((byte)'\\')))
+            {
+                ofHeaders = Members.Read(headers, null);
+            }
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
+        {
+            return false;
+        }
+
+        var resource = rule?.ResourceOf(e);
+        var named = resource is null ? default : resource.Member is null ? Ledger : e.Named(resource.Index).In(data);
+        var kind = e.Kind.In(data);
+        var id = e.Id.In(data);
+        var origin = e.Origin.IsThere ? e.Origin.In(data) : ofHeaders.Origin.In(headers);
+        if (!LineWriter.IsSafe(kind) || !LineWriter.IsSafe(id)
+            || !LineWriter.IsSafe(named) || !LineWriter.IsSafe(origin))
+        {
+            return false;
+        }
+
+        line.Raw(",\"principal\":"u8);
+        line.Safe(kind, id, e.Kind.IsThere && e.Id.IsThere);
+        line.Raw(",\"outcome\":"u8);
+        line.Text(rule?.Outcome(e));
+        line.Raw(",\"resource\":"u8);
+        line.Safe(resource is null ? default : resource.KindText, named, resource is not null);
+        line.Raw(",\"origin\":"u8);
+        line.Safe(origin, e.Origin.IsThere || ofHeaders.Origin.IsThere);
+        return true;
+    }
+
+    private static ReadOnlySpan<byte> Ledger => "ledger"u8;
+
+    private static (string? Name, Rule? Rule) Find(ReadOnlySpan<byte> type)
+    {
+        Span<char> text = stackalloc char[LongestType];
+        return type.Length <= LongestType && Encoding.UTF8.TryGetChars(type, text, out var length)
+            && RulesByText.TryGetValue(text[..length], out var name, out var rule)
+                ? (name, rule)
+                : default;
+    }
+
+    // The columns hold JSON whatever is done to them; a reader of an export may be given anything.
+    private static (Members Members, Texts Texts) Read(ReadOnlySpan<byte> json, Rule? rule)
+    {
+        try
+        {
+            var e = Members.Read(json, rule);
+            return (e, new Texts(
+                e.Kind.Text(json), e.Id.Text(json), e.First.Text(json), e.Second.Text(json), e.Time.Text(json),
+                e.Origin.Text(json)));
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException)
+        {
+            return default;
+        }
     }
 
     private static Rule Report(string time, string outcome) => new(time, _ => outcome, ("report", "report_id"));
@@ -102,10 +197,17 @@ internal sealed record AuditFields(
 
     private static string? OfDone(Members e) => e.IsDone is { } isDone ? isDone ? Success : Failure : null;
 
+    /// <summary>A kind of resource, and the member that has the id; one without a member is the ledger.</summary>
+    private sealed record ResourceKind(int Index, string Kind, byte[]? Member)
+    {
+        public byte[] KindText { get; } = Encoding.UTF8.GetBytes(Kind);
+    }
+
     /// <summary>Where a type of event says what.</summary>
     private sealed class Rule
     {
-        private readonly (string Kind, string? Member)[] _resources;
+        private readonly ResourceKind[] _resources;
+        private readonly ulong _lengths;
 
         /// <param name="time">The member that says when, or the one within another: <c>report.requested_at</c>.</param>
         /// <param name="outcome">Tells the outcome.</param>
@@ -115,25 +217,34 @@ internal sealed record AuditFields(
         /// </param>
         public Rule(string time, Func<Members, string?> outcome, params (string Kind, string? Member)[] resources)
         {
-            _resources = resources;
+            _resources = [.. resources.Select((r, i) =>
+                new ResourceKind(i, r.Kind, r.Member is null ? null : Encoding.UTF8.GetBytes(r.Member)))];
             Outcome = outcome;
             Time = [.. time.Split('.').Select(Encoding.UTF8.GetBytes)];
-            Named = [.. resources.Select(r => Encoding.UTF8.GetBytes(r.Member ?? ""))];
+            IEnumerable<string?> names =
+                ["by", "origin", "status", "is_done", time.Split('.')[0], .. resources.Select(r => r.Member)];
+            _lengths = names.OfType<string>().Aggregate(0UL, (all, name) => all | 1UL << name.Length);
         }
 
         public Func<Members, string?> Outcome { get; }
 
         public byte[][] Time { get; }
 
-        public byte[][] Named { get; }
+        /// <summary>The name of the member that has the id of a resource.</summary>
+        public ReadOnlySpan<byte> Named(int index) =>
+            index < _resources.Length && _resources[index].Member is { } member ? member : default;
 
-        public string? Resource(Members e)
+        /// <summary>Whether a member whose name is so long may be one that is asked for.</summary>
+        public bool MayAsk(int length) => length < 64 && (_lengths >> length & 1) != 0;
+
+        /// <summary>The first resource that is there.</summary>
+        public ResourceKind? ResourceOf(in Members e)
         {
-            for (var i = 0; i < _resources.Length; i++)
+            foreach (var resource in _resources)
             {
-                if (_resources[i] is var (kind, member) && (member is null ? "ledger" : e.Named(i)) is { } id)
+                if (resource.Member is null || e.Named(resource.Index).IsThere)
                 {
-                    return $"{kind}:{id}";
+                    return resource;
                 }
             }
 
@@ -141,40 +252,56 @@ internal sealed record AuditFields(
         }
     }
 
+    /// <summary>The texts that are told of an event.</summary>
+    private readonly record struct Texts(
+        string? Kind, string? Id, string? First, string? Second, string? Time, string? Origin)
+    {
+        public string? Of(ResourceKind resource) =>
+            resource.Member is null ? "ledger" : resource.Index == 0 ? First : Second;
+    }
+
+    /// <summary>A text in JSON: what stands between its quotation marks.</summary>
+    private readonly record struct Token(int Start, int Length)
+    {
+        public bool IsThere => Start > 0; // before it is a quotation mark
+
+        public ReadOnlySpan<byte> In(ReadOnlySpan<byte> json) => IsThere ? json.Slice(Start, Length) : default;
+
+        public string? Text(ReadOnlySpan<byte> json)
+        {
+            if (!IsThere)
+            {
+                return null;
+            }
+
+            var reader = new Utf8JsonReader(json.Slice(Start - 1, Length + 2));
+            reader.Read();
+            return reader.GetString();
+        }
+    }
+
     /// <summary>The members of an event that are told, found in one go and without a tree of all.</summary>
     private struct Members
     {
-        private string? _byKind;
-        private string? _byId;
-        private string? _first;
-        private string? _second;
+        public Token Kind { get; private set; }
 
-        public string? Time { get; private set; }
+        public Token Id { get; private set; }
 
-        public string? Origin { get; private set; }
+        public Token First { get; private set; }
+
+        public Token Second { get; private set; }
+
+        public Token Time { get; private set; }
+
+        public Token Origin { get; private set; }
 
         public int? Status { get; private set; }
 
         public bool? IsDone { get; private set; }
 
-        public readonly string? Named(int index) => index == 0 ? _first : _second;
+        public readonly Token Named(int index) => index == 0 ? First : Second;
 
-        public readonly string? Principal => (_byKind, _byId) is ({ } kind, { } id) ? $"{kind}:{id}" : null;
-
-        // The columns hold JSON whatever is done to them; a reader of an export may be given anything.
         public static Members Read(ReadOnlySpan<byte> json, Rule? rule)
-        {
-            try
-            {
-                return ReadObject(json, rule);
-            }
-            catch (Exception e) when (e is JsonException or InvalidOperationException)
-            {
-                return default;
-            }
-        }
-
-        private static Members ReadObject(ReadOnlySpan<byte> json, Rule? rule)
         {
             var reader = new Utf8JsonReader(json);
             var members = default(Members);
@@ -185,7 +312,15 @@ internal sealed record AuditFields(
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                members.Take(ref reader, rule);
+                // Of most members the length of the name shows that they are not meant.
+                if (rule is null || reader.ValueIsEscaped || rule.MayAsk(reader.ValueSpan.Length))
+                {
+                    members.Take(ref reader, rule);
+                }
+                else
+                {
+                    reader.Skip();
+                }
             }
 
             // There must be nothing after it.
@@ -198,13 +333,13 @@ internal sealed record AuditFields(
             if (reader.ValueTextEquals("by"u8))
             {
                 reader.Read();
-                _byKind = Within(reader, "kind"u8);
-                _byId = Within(reader, "id"u8);
+                Kind = Within(reader, "kind"u8);
+                Id = Within(reader, "id"u8);
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("origin"u8))
             {
-                Origin = Text(ref reader);
+                Origin = Value(ref reader);
             }
             else if (rule is null)
             {
@@ -227,19 +362,18 @@ internal sealed record AuditFields(
                 };
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals(rule.Named[0]))
+            else if (reader.ValueTextEquals(rule.Named(0)))
             {
-                _first = Text(ref reader);
+                First = Value(ref reader);
             }
-            else if (rule.Named.Length > 1 && reader.ValueTextEquals(rule.Named[1]))
+            else if (reader.ValueTextEquals(rule.Named(1)))
             {
-                _second = Text(ref reader);
+                Second = Value(ref reader);
             }
             else if (reader.ValueTextEquals(rule.Time[0]))
             {
                 reader.Read();
-                Time = rule.Time is [_, var within] ? Within(reader, within)
-                    : reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                Time = rule.Time is [_, var within] ? Within(reader, within) : Text(reader);
                 reader.Skip();
             }
             else
@@ -248,18 +382,22 @@ internal sealed record AuditFields(
             }
         }
 
-        private static string? Text(ref Utf8JsonReader reader)
+        private static Token Value(ref Utf8JsonReader reader)
         {
             reader.Read();
-            var text = reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+            var text = Text(reader);
             reader.Skip();
             return text;
         }
 
+        private static Token Text(in Utf8JsonReader reader) => reader.TokenType == JsonTokenType.String
+            ? new Token((int)reader.TokenStartIndex + 1, reader.ValueSpan.Length)
+            : default;
+
         // The reader is a copy: the caller's stays where it is.
-        private static string? Within(Utf8JsonReader reader, ReadOnlySpan<byte> name)
+        private static Token Within(Utf8JsonReader reader, ReadOnlySpan<byte> name)
         {
-            string? found = null;
+            Token found = default;
             if (reader.TokenType != JsonTokenType.StartObject)
             {
                 return found;
@@ -269,7 +407,7 @@ internal sealed record AuditFields(
             {
                 var isMeant = reader.ValueTextEquals(name);
                 reader.Read();
-                found = !isMeant ? found : reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                found = isMeant ? Text(reader) : found;
                 reader.Skip();
             }
 

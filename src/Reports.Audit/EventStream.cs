@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -28,8 +27,7 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
         httpContext.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         response.ContentType = ReadEvents.Lines;
         response.Headers["Sealed-Through"] = asked.SealedThrough?.ToString(CultureInfo.InvariantCulture);
-        using var one = new Piece();
-        using var two = new Piece();
+        var (one, two) = (new Piece(), new Piece());
         var (piece, other, most) = (one, two, FirstRows);
         var sending = Task.CompletedTask;
         try
@@ -68,20 +66,15 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
         }
     }
 
-    private sealed class Piece : IDisposable
+    private sealed class Piece
     {
         private readonly ArrayBufferWriter<byte> _bytes = new(MeantBytes);
-        private readonly Utf8JsonWriter _json;
-
-        public Piece() => _json = new Utf8JsonWriter(_bytes, EventLines.Options);
 
         public int Count { get; private set; }
 
         public int Length => _bytes.WrittenCount;
 
         public ReadOnlyMemory<byte> Memory => _bytes.WrittenMemory;
-
-        public void Dispose() => _json.Dispose();
 
         public void Clear()
         {
@@ -91,9 +84,7 @@ internal sealed class EventStream(ReadEvents.Asked asked, AuditReading reading, 
 
         public bool Take(EventRow row)
         {
-            _json.Reset();
-            EventLines.Write(_json, row);
-            _json.Flush();
+            EventLines.Write(_bytes, row);
             _bytes.Write("\n"u8);
             Count++;
             return Length < MostBytes;

@@ -129,12 +129,14 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
     /// <summary>Reads on, until there are so many events, enough is enough, or a second has passed.</summary>
     /// <param name="database">Where from.</param>
     /// <param name="most">How many events to read at most.</param>
-    /// <param name="read">Takes an event; false when it wants no more just now.</param>
+    /// <param name="read">
+    /// Takes an event, which is the next one as soon as it returns; false when it wants no more just now.
+    /// </param>
     /// <param name="cancellation">Stops it.</param>
     public async Task ReadAsync(
         NpgsqlDataSource database, int most, Func<EventRow, bool> read, CancellationToken cancellation)
     {
-        var (begun, left, isWanted) = (Stopwatch.GetTimestamp(), most, true);
+        var (begun, left, isWanted, found) = (Stopwatch.GetTimestamp(), most, true, new EventRow());
         while (!IsOver && left > 0 && isWanted && Stopwatch.GetElapsedTime(begun) < Patience)
         {
             var (until, began) = (Math.Min(end, Position + _stretch), Stopwatch.GetTimestamp());
@@ -144,7 +146,7 @@ internal sealed class EventWalk(EventFilter filter, long position, long end)
             {
                 while (isWanted && left > 0 && await row.ReadAsync(cancellation))
                 {
-                    var found = EventRow.Read(row);
+                    found.ReadFrom(row);
                     (Position, got) = (found.Sequence, got + 1);
                     if (filter.Outcome is null || filter.Outcome == found.Fields.Outcome)
                     {

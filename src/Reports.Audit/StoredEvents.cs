@@ -58,7 +58,7 @@ internal sealed class StoredEvents(AuditorDatabase database)
         try
         {
             return ContractNames.Events.TryGetValue(row.Type, out var type)
-                ? JsonSerializer.Deserialize(row.Data, type, ContractJson.Options)
+                ? JsonSerializer.Deserialize(row.Data.Span, type, ContractJson.Options)
                 : null;
         }
         catch (JsonException)
