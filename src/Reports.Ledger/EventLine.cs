@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text.Json;
 
@@ -187,6 +188,8 @@ public readonly ref struct EventLine
     {
         private const int UuidLength = 36;
 
+        private static readonly SearchValues<byte> Hex = SearchValues.Create("0123456789abcdef"u8);
+
         private static ReadOnlySpan<byte> InstantPattern => "\"0000-00-00T00:00:00.000000Z\""u8;
 
         private ReadOnlySpan<byte> _rest = line;
@@ -231,12 +234,11 @@ public readonly ref struct EventLine
         public ReadOnlySpan<byte> Uuid()
         {
             var uuid = _rest[..Math.Min(UuidLength, _rest.Length)];
-            var isGood = uuid.Length == UuidLength;
-            for (var i = 0; isGood && i < UuidLength; i++)
-            {
-                isGood = i is 8 or 13 or 18 or 23 ? uuid[i] == '-' : char.IsAsciiHexDigitLower((char)uuid[i]);
-            }
-
+            var isGood = uuid.Length == UuidLength
+                && uuid[8] == '-' && uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-'
+                && !uuid[..8].ContainsAnyExcept(Hex) && !uuid[9..13].ContainsAnyExcept(Hex)
+                && !uuid[14..18].ContainsAnyExcept(Hex) && !uuid[19..23].ContainsAnyExcept(Hex)
+                && !uuid[24..].ContainsAnyExcept(Hex);
             Check(isGood, "id");
             Skip(uuid.Length);
             return uuid;

@@ -142,7 +142,7 @@ public sealed class ExportVerifier : IDisposable
     private Verification Run(TrustedKeys keys, CancellationToken cancellation)
     {
         _marks.Begin();
-        using (var events = new Ahead<HashedEvent>(HashedEvent.Read(_folder.Events)))
+        using (var events = new HashedEvents(_folder.Events))
         using (var leaves = new Lines(_folder.Leaves))
         {
             ReadLeaves(events, leaves, cancellation);
@@ -158,7 +158,7 @@ public sealed class ExportVerifier : IDisposable
             _counts, _events, _tree.Count, _leavesWithoutEvent, _marks.Good, _marks.HeldGood, _marks.Newest, _notes);
     }
 
-    private void ReadLeaves(Ahead<HashedEvent> events, Lines leaves, CancellationToken cancellation)
+    private void ReadLeaves(HashedEvents events, Lines leaves, CancellationToken cancellation)
     {
         Span<byte> leaf = stackalloc byte[MerkleHash.Size];
         var all = new FileInfo(_folder.Events).Length + leaves.FileLength;

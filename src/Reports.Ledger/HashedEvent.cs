@@ -31,27 +31,13 @@ internal struct HashedEvent
     /// <summary>The data of an event that declares a restored backup.</summary>
     public byte[]? Restore;
 
-    /// <summary>Reads the events of an export.</summary>
-    /// <exception cref="UnusableExportException">They are not in their order, or a line is none.</exception>
-    public static IEnumerable<HashedEvent> Read(string path)
+    /// <summary>Reads a line.</summary>
+    /// <param name="line">The line without its end.</param>
+    /// <param name="offset">Where it begins in the file.</param>
+    public static HashedEvent Of(ReadOnlySpan<byte> line, long offset)
     {
-        using var lines = new Lines(path);
-        for (var last = 0L; lines.Read();)
-        {
-            var read = Of(lines);
-            yield return read.Sequence > last
-                ? read
-                : throw lines.Unusable(read.Sequence == 0
-                    ? "that is no event"
-                    : $"the event {read.Sequence} stands behind the event {last}");
-            last = read.Sequence;
-        }
-    }
-
-    private static HashedEvent Of(Lines lines)
-    {
-        var hashed = new HashedEvent { Offset = lines.Offset, Length = lines.Current.Length };
-        var isGood = EventLine.TryRead(lines.Current, out var read, out hashed.Flaw);
+        var hashed = new HashedEvent { Offset = offset, Length = line.Length };
+        var isGood = EventLine.TryRead(line, out var read, out hashed.Flaw);
         hashed.Sequence = read.Sequence;
         if (isGood)
         {

@@ -7,7 +7,9 @@ public sealed class UnusableExportException(string message) : Exception(message)
 /// <summary>Reads a file line by line through one buffer, which grows to the longest line.</summary>
 internal sealed class Lines : IDisposable
 {
-    private const int Usual = 1 << 18;
+    /// <summary>How long a buffer is where no line is longer.</summary>
+    public const int Usual = 1 << 18;
+
     private const int Longest = 1 << 26; // a jsonb value is shorter than that by far
 
     private readonly FileStream _file;
@@ -64,17 +66,56 @@ internal sealed class Lines : IDisposable
             if (!Fill())
             {
                 _length = -1;
-                return searched == 0
-                    ? false
-                    : throw Unusable("its last line is cut off; a second `audit export` into the folder completes it");
+                return searched == 0 ? false : throw CutOff();
             }
         }
     }
 
-    public UnusableExportException Unusable(string why) =>
-        new($"{_name}, line {Number}: {why}.");
+    /// <summary>
+    /// Reads on, and hands over its buffer with all whole lines that it holds; the one that is given takes its place.
+    /// Whoever reads in this way reads in no other.
+    /// </summary>
+    /// <param name="buffer">The buffer; the lines are at its beginning.</param>
+    /// <returns>The length of the lines with their ends; 0 when there are none any more.</returns>
+    /// <exception cref="UnusableExportException">The last line has no end, or one is too long.</exception>
+    public int Take(ref byte[] buffer)
+    {
+        var length = 0;
+        while (length == 0)
+        {
+            var searched = _end;
+            if (!Fill())
+            {
+                return searched == 0 ? 0 : throw CutOff();
+            }
+
+            var at = _buffer.AsSpan(searched, _end - searched).LastIndexOf((byte)'\n');
+            length = at < 0 ? 0 : searched + at + 1;
+        }
+
+        var rest = _buffer.AsSpan(length, _end - length);
+        if (buffer.Length < rest.Length)
+        {
+            buffer = new byte[_buffer.Length];
+        }
+
+        rest.CopyTo(buffer);
+        (buffer, _buffer, _end) = (_buffer, buffer, rest.Length);
+        (Number, Offset) = (Number + buffer.AsSpan(0, length).Count((byte)'\n'), Next);
+        Next += length;
+        return length;
+    }
+
+    public UnusableExportException Unusable(string why) => Unusable(Number, why);
+
+    /// <param name="number">Which line it is, from 1.</param>
+    /// <param name="why">What is wrong with it.</param>
+    public UnusableExportException Unusable(long number, string why) => new($"{_name}, line {number}: {why}.");
 
     public void Dispose() => _file.Dispose();
+
+    private UnusableExportException CutOff() =>
+        Unusable("its last line is cut off; a second `audit export` into the folder completes it");
 
     private bool Fill()
     {
