@@ -18,8 +18,9 @@ internal static class Roads
     // How soon an order is seen, and the pause after each batch of twenty.
     private static readonly TimeSpan Polling = TimeSpan.FromMilliseconds(250);
 
-    // A third of the cores is left to the database and to the service, which are often on the same machine.
-    private static readonly int Parallel = Math.Max(1, Environment.ProcessorCount * 2 / 3);
+    // A third of the cores is left to the database and to the service, which are often on the same machine. But small
+    // reports wait for flushes rather than for a core.
+    private static readonly int Parallel = Math.Max(4, Environment.ProcessorCount * 2 / 3);
 
     public static void ConfigureMessages(WolverineOptions options)
     {

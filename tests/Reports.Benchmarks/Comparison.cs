@@ -34,9 +34,9 @@ internal sealed record Comparison(Side Ours, Side Yardstick)
 
     /// <summary>The same for work whose rate is told by itself.</summary>
     public static async Task<Comparison> OfRatesAsync(
-        Func<Task<double>> ours, Func<Task<double>> yardstick, int rounds, bool warmsUp = true)
+        Func<Task<double>> ours, Func<Task<double>> yardstick, int rounds, int warmUps = 1)
     {
-        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmsUp ? 1 : 0);
+        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmUps);
         return new Comparison(new Side(mine, []), new Side(theirs, []));
     }
 

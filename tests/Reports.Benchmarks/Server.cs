@@ -15,6 +15,9 @@ internal sealed class Server : IDisposable
     /// <summary>Its resident memory in MiB.</summary>
     public double ResidentMiB => _child.ResidentMiB;
 
+    /// <summary>The time that it has been given by the processors.</summary>
+    public TimeSpan Worked => _child.Worked;
+
     /// <summary>The most that it was, in MiB.</summary>
     public double PeakMiB => _child.PeakMiB;
 

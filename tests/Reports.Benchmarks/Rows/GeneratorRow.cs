@@ -44,7 +44,7 @@ internal static class GeneratorRow
                     return rows / took.TotalSeconds;
                 },
                 bench.Options.Size(1, 3, 3),
-                warmsUp: false);
+                warmUps: 0);
             var path = $"generator, {format.Word()} of {Line.Number(rows)} rows";
             lines.Add(Line.AtLeast(path, comparison, 0.5, "rows/s") with
             {
