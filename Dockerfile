@@ -1,9 +1,11 @@
 FROM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
+ARG TARGETARCH
 WORKDIR /source
 COPY global.json .editorconfig Directory.* ./
 COPY build/MediatR.Contracts/ build/MediatR.Contracts/
 COPY src/ src/
-RUN dotnet publish src/Reports.Host -c Release -o /app -p:RestoreLockedMode=true -p:UseAppHost=false \
+RUN dotnet restore src/Reports.Host --locked-mode \
+    && dotnet publish src/Reports.Host -c Release -a "$TARGETARCH" -o /app -p:UseAppHost=false \
     && mkdir /files /anchors
 
 # "extra" carries ICU and the time zones, which schedules and CSV formats need. There is no shell in it.

@@ -154,9 +154,9 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     public Task<Server> EmptyAsync() =>
         Server.StartAsync([typeof(Bench).Assembly.Location, "empty"], new Dictionary<string, string>(), Directory);
 
-    /// <summary>Where another program of this solution was built to.</summary>
+    /// <summary>Where another program of this solution was published to.</summary>
     public static string Program(string project) => Path.GetFullPath(
-        Path.Combine(AppContext.BaseDirectory, "..", "..", project, "release", $"{project}.dll"));
+        Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "publish", project, $"{project}.dll"));
 
     public static Dictionary<string, string> Environmental(IReadOnlyDictionary<string, string> settings) =>
         settings.ToDictionary(s => s.Key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant(), s => s.Value);
