@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Npgsql;
-using NpgsqlTypes;
 using Reports.BuildingBlocks;
 using Weasel.Core;
 using Weasel.Postgresql.Functions;

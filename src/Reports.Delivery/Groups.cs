@@ -63,7 +63,7 @@ internal sealed class Groups<T> : IAsyncDisposable
         }
     }
 
-    private async Task DoAsync(IReadOnlyList<T> group)
+    private async Task DoAsync(List<T> group)
     {
         try
         {
