@@ -158,6 +158,10 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     public static string Program(string project) => Path.GetFullPath(
         Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "publish", project, $"{project}.dll"));
 
+    /// <summary>Where another program of this solution was built to.</summary>
+    public static string Built(string project) => Path.GetFullPath(
+        Path.Combine(AppContext.BaseDirectory, "..", "..", project, "release", $"{project}.dll"));
+
     public static Dictionary<string, string> Environmental(IReadOnlyDictionary<string, string> settings) =>
         settings.ToDictionary(s => s.Key.Replace(":", "__", StringComparison.Ordinal).ToUpperInvariant(), s => s.Value);
 

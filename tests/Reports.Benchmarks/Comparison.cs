@@ -26,9 +26,9 @@ internal sealed record Comparison(Side Ours, Side Yardstick)
     /// that is compiled while it runs takes some seconds of load until it is as fast as it gets.
     /// </summary>
     public static async Task<Comparison> OfLoadsAsync(
-        Func<Task<LoadResult>> ours, Func<Task<LoadResult>> yardstick, int rounds)
+        Func<Task<LoadResult>> ours, Func<Task<LoadResult>> yardstick, int rounds, int warmUps = WarmUps)
     {
-        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, WarmUps);
+        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmUps);
         return new Comparison(Of(mine), Of(theirs));
     }
 

@@ -190,7 +190,7 @@ internal static class LifecycleRow
         var all = settings.ToDictionary(s => s.Name, s => s.Value);
         all["Reports:Database"] = database.Superuser;
         all["Reports:Storage:Root"] = bench.FilesRoot;
-        return new Child([Bench.Program("Reports.GeneratorWorker")], Bench.Environmental(all));
+        return new Child([Bench.Built("Reports.GeneratorWorker")], Bench.Environmental(all));
     }
 
     // What docs/generators.md says that a program in any language does.

@@ -43,7 +43,8 @@ internal static class SmallDownloadRow
             var comparison = await Comparison.OfLoadsAsync(
                 () => meter.OfAsync(() => LoadAsync(n => many[n % many.Length], clients)),
                 () => PairsAsync(raw, clients, bench.Options.Round),
-                bench.Options.Rounds);
+                bench.Options.Rounds,
+                lines.Count == 0 ? Comparison.WarmUps : 1);
             lines.Add(Line.AtLeast(
                 $"download 10 kB, {Many(clients)}, {Merchants} principals", comparison, target, "a second") with
             {
@@ -57,7 +58,8 @@ internal static class SmallDownloadRow
         var comparisonAlone = await Comparison.OfLoadsAsync(
             () => LoadAsync(n => alone[n % alone.Length], 32),
             () => PairsAsync(raw, 32, bench.Options.Round),
-            bench.Options.Rounds);
+            bench.Options.Rounds,
+            warmUps: 1);
         lines.Add(Line.AtLeast("download 10 kB, 32 clients, one principal", comparisonAlone, 0.8, "a second"));
 
         var same = keys.Select(key => Bench.Get(service.Address, paths[0], key)).ToArray();
@@ -65,7 +67,8 @@ internal static class SmallDownloadRow
         var comparisonSame = await Comparison.OfLoadsAsync(
             () => LoadAsync(n => same[n % same.Length], 32),
             () => LoadAsync(n => different[n % different.Length], 32),
-            bench.Options.Rounds);
+            bench.Options.Rounds,
+            warmUps: 1);
         lines.Add(Line.AtLeast(
             $"download 10 kB, 32 clients, one report against {Keys}", comparisonSame, 0.95, "a second"));
         return lines;
