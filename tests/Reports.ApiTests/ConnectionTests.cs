@@ -46,7 +46,6 @@ public sealed class ConnectionTests(ReportsApp app)
             taken += await socket.ReceiveAsync(buffer);
         }
 
-        await Task.Delay(200);
         socket.LingerState = new LingerOption(true, 0);
         socket.Close();
 
