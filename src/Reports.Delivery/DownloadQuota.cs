@@ -161,9 +161,13 @@ internal sealed class DownloadQuota : IAsyncDisposable
     /// <summary>Deletes the uses of principals who have not come back: they count for nothing any more.</summary>
     public async Task DeleteOldAsync(CancellationToken cancellation)
     {
-        // Not at the very end of the window, so that nodes with different settings do not harm each other.
+        // Not at the very end of the window, so that nodes with different settings do not harm each other. Who is taking
+        // is left out: a take may hold several principals, and they would wait for each other.
         await using var command = _database.CreateCommand(
-            "delete from reports.download_quota_uses where counted_at < clock_timestamp() - $1");
+            """
+            delete from reports.download_quota_uses
+            where counted_at < clock_timestamp() - $1 and pg_try_advisory_xact_lock(1364545364, principal_number)
+            """);
         command.Parameters.Add(new NpgsqlParameter<TimeSpan>
         {
             TypedValue = _options.DownloadWindow + TimeSpan.FromDays(1),
