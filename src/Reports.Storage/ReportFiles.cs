@@ -73,7 +73,10 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
     public Stream OpenStream(StorageKey key) => new FileStream(
         PathOf(key), FileMode.Open, FileAccess.Read, FileShare.Read, 128 * 1024, FileOptions.Asynchronous);
 
-    /// <summary>Moves a file. One that was moved already stays where it is, and a missing one is no error.</summary>
+    /// <summary>
+    /// Moves a file, and leaves no empty directory behind. One that was moved already stays where it is, and a missing one
+    /// is no error.
+    /// </summary>
     /// <param name="from">Where it stands.</param>
     /// <param name="to">Where it is to stand.</param>
     /// <exception cref="IOException">It cannot be moved.</exception>
@@ -84,6 +87,13 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             File.Move(source, target, overwrite: true);
+        }
+
+        // The last to leave, here or in RemoveBelow, closes the door; the first directory of a key stays.
+        var directory = Path.GetDirectoryName(source)!;
+        while (directory != _root && Path.GetDirectoryName(directory) != _root && RemoveIfEmpty(directory))
+        {
+            directory = Path.GetDirectoryName(directory)!;
         }
     }
 
@@ -115,13 +125,26 @@ public sealed class ReportFiles(string root, TimeProvider? clock = null)
             }
         }
 
-        foreach (var empty in Directory.GetDirectories(directory).Append(directory)
-            .Where(d => !Directory.EnumerateFileSystemEntries(d).Any()))
+        foreach (var below in Directory.GetDirectories(directory).Append(directory))
         {
-            Directory.Delete(empty);
+            RemoveIfEmpty(below);
         }
 
         return isClean;
+    }
+
+    // Others write and remove beside this: what has been filled stays, and what is gone is gone.
+    private static bool RemoveIfEmpty(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory);
+            return true;
+        }
+        catch (IOException)
+        {
+            return !Directory.Exists(directory);
+        }
     }
 
     internal string PathOf(StorageKey key) => Path.Combine(_root, key.Value);

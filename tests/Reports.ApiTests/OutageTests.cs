@@ -55,8 +55,7 @@ public sealed class OutageTests : IAsyncLifetime
 
         foreach (var attempt in attempts)
         {
-            var events = await Eventually.GetAsync(() => RecordedAsync(attempt), $"attempt {attempt} to be on record");
-            events[1].ShouldBeOfType<ReportDownloadFailed>().Status.ShouldBe(503);
+            (await EndAsync(attempt)).ShouldBe("download.failed.v1 503 0");
         }
 
         // The node renews its lease in a round of its own; until then it begins no download.
@@ -248,7 +247,7 @@ public sealed class OutageTests : IAsyncLifetime
         await _app.BreakConnectionsAsync();
         (await response.Content.ReadAsByteArrayAsync()).Length.ShouldBe(Large);
 
-        (await merchant.EndOfAsync(attempt)).ShouldBeOfType<ReportDownloaded>().BytesSent.ShouldBe(Large);
+        (await EndAsync(attempt)).ShouldBe($"download.completed.v1 200 {Large}");
     }
 
     [Fact]
@@ -266,10 +265,7 @@ public sealed class OutageTests : IAsyncLifetime
 
             response.StatusCode.ShouldBeOneOf(HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable);
             var attempt = Guid.Parse(response.Headers.GetValues("Download-Id").Single());
-            await Eventually.GetAsync(
-                async () => await RecordedAsync(attempt)
-                    ?? (await merchant.EventsAsync(attempt) is { Count: 2 } events ? events : null),
-                $"attempt {attempt} to be on record");
+            (await EndAsync(attempt)).ShouldStartWith("download.");
         }
     }
 
@@ -378,6 +374,17 @@ public sealed class OutageTests : IAsyncLifetime
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
-    private async Task<IReadOnlyList<object>?> RecordedAsync(Guid attempt) =>
-        await TestMerchant.EventsAsync(_app, Tenants.Platform, attempt) is { Count: 2 } events ? events : null;
+    // Not through the service: its pool still holds connections that were cut, and each is found out by whoever gets it.
+    private async Task<string> EndAsync(Guid attempt) => await Eventually.GetAsync(
+        async () =>
+        {
+            await using var command = _app.Database.CreateCommand(
+                """
+                select concat_ws(' ', type, data ->> 'status', data ->> 'bytes_sent')
+                from events.mt_events where stream_id = $1 and version = 2
+                """);
+            command.Parameters.AddWithValue(attempt);
+            return (string?)await command.ExecuteScalarAsync();
+        },
+        $"attempt {attempt} to be on record");
 }

@@ -74,6 +74,25 @@ public sealed class ReportFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task the_last_file_that_is_moved_away_leaves_no_directory_behind()
+    {
+        var files = new ReportFiles(_root);
+        foreach (var name in new[] { "m/r/1/claimed.csv", "m/r/1/leftover.csv", "m/s/1/another.csv" })
+        {
+            await using var file = files.Create(StorageKey.Parse(name));
+            await file.CommitAsync(default);
+        }
+
+        files.RemoveBelow("m/r/", "m/r/1/claimed.csv").ShouldBeTrue();
+        files.Move(StorageKey.Parse("m/r/1/claimed.csv"), StorageKey.Parse("quarantine/m/r/1/claimed.csv"));
+        files.Move(StorageKey.Parse("m/s/1/another.csv"), StorageKey.Parse("quarantine/m/s/1/another.csv"));
+
+        Directory.GetDirectories(Path.Combine(_root, "m")).ShouldBeEmpty();
+        Directory.GetFiles(_root, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(_root, f)).ShouldBe(
+            ["quarantine/m/r/1/claimed.csv", "quarantine/m/s/1/another.csv"], ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task a_committed_file_is_read_at_any_offset()
     {
         var files = new ReportFiles(_root);
