@@ -67,7 +67,7 @@ internal sealed class AttemptJournal : IAsyncDisposable
 
     public AttemptJournal(ServingDatabase database, TimeProvider clock)
     {
-        (_database, _clock) = (database.Source, clock);
+        (_database, _clock) = (database.Recording, clock);
         _commits = new Groups<Entry>(MostCommits, MostInACommit, WriteAsync);
     }
 
@@ -92,9 +92,11 @@ internal sealed class AttemptJournal : IAsyncDisposable
     // A batch is one transaction.
     private async Task WriteAsync(IReadOnlyList<Entry> entries)
     {
-        await using var batch = _database.CreateBatch();
+        await using var connection = await _database.OpenConnectionAsync();
+        await using var batch = connection.CreateBatch();
         Add(batch, Start, [.. entries.Where(entry => entry.Version == 1)]);
         Add(batch, End, [.. entries.Where(entry => entry.Version > 1)]);
+        await batch.PrepareAsync();
         var written = new HashSet<Guid>();
         await using (var row = await batch.ExecuteReaderAsync())
         {

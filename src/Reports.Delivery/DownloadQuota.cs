@@ -65,7 +65,7 @@ internal sealed class DownloadQuota : IAsyncDisposable
 
     public DownloadQuota(ServingDatabase database, DeliveryOptions options)
     {
-        (_database, _options) = (database.Source, options);
+        (_database, _options) = (database.Recording, options);
         _takes = new Groups<Use>(Takers, MostTogether, uses => AskAsync(uses, CancellationToken.None));
     }
 
@@ -179,7 +179,8 @@ internal sealed class DownloadQuota : IAsyncDisposable
 
     private async Task AskAsync(IReadOnlyList<Use> uses, CancellationToken cancellation)
     {
-        await using var command = _database.CreateCommand(Take);
+        await using var connection = await _database.OpenConnectionAsync(cancellation);
+        await using var command = new NpgsqlCommand(Take, connection);
         Add(uses.Select(u => u.Caller.PrincipalNumber));
         Add(uses.Select(u => u.Caller.Tenant));
         Add(uses.Select(u => u.Report));
@@ -188,6 +189,7 @@ internal sealed class DownloadQuota : IAsyncDisposable
         Add(uses.Select(u => u.IsContinuation));
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _options.DownloadsPerHour });
         command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = _options.DownloadWindow });
+        await command.PrepareAsync(cancellation);
         var answers = new QuotaAnswer[uses.Count];
         await using (var row = await command.ExecuteReaderAsync(cancellation))
         {

@@ -76,6 +76,26 @@ public sealed class AttemptJournalTests(ReportsApp app)
         await Should.ThrowAsync<PostgresException>(refused);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task an_attempt_that_the_database_refuses_does_not_spoil_the_session_for_the_next(int before)
+    {
+        await using var database = new ServingDatabase(app.Services.GetRequiredService<DeliveryOptions>());
+        await using var journal = new AttemptJournal(database, TimeProvider.System);
+        async Task<bool> StartAsync(DownloadAttempt attempt) => await journal.StartAsync(attempt, attempt.Attempted);
+
+        for (var i = 0; i < before; i++)
+        {
+            (await StartAsync(Attempt())).ShouldBeTrue();
+        }
+
+        await Should.ThrowAsync<PostgresException>(StartAsync(Attempt("\0")));
+
+        (await StartAsync(Attempt())).ShouldBeTrue();
+    }
+
     [Fact]
     public async Task what_the_journal_writes_is_what_the_event_store_would_write()
     {

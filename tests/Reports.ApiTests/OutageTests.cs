@@ -4,7 +4,6 @@ using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Reports.ApiTests.Audit;
-using Reports.BuildingBlocks;
 using Reports.Contracts;
 using Reports.Contracts.Events;
 using Reports.Delivery;
