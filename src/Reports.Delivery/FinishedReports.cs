@@ -68,11 +68,11 @@ internal sealed class FinishedReports(ServingDatabase database)
         """;
 
     // Count and rows in one statement, so that both see the same reports. Whole UTC days are summed from their buckets;
-    // only the two days at the edges are counted row by row.
+    // only the two days at the edges are counted row by row. Materialized, or it were made anew for each row of the page.
     private const string Counted =
         """
-        with counted as (
-            select coalesce((
+        with counted as materialized (
+            select (coalesce((
                 select sum(n) from reports.finished_report_days
                 where merchant_id = $1 and day >= $7 and day < $8
                   and ($4::text is null or interval = $4) and ($5::text is null or source = $5)), 0)
@@ -83,7 +83,8 @@ internal sealed class FinishedReports(ServingDatabase database)
             + (
                 select count(*) from reports.finished_reports
                 where merchant_id = $1 and created_at >= $10 and created_at < $3
-                  and ($4::text is null or interval = $4) and ($5::text is null or source = $5)) as n)
+                  and ($4::text is null or interval = $4) and ($5::text is null or source = $5)))::bigint as n,
+                pg_current_snapshot()::text as seen)
         """;
 
     private const string ByOffset =
@@ -92,7 +93,7 @@ internal sealed class FinishedReports(ServingDatabase database)
         page as (
             select {Row} from reports.finished_reports where {IsMeant}
             order by created_at desc, report_id desc limit $6 offset $11)
-        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        select counted.*, page.* from counted left join page on true
         order by page.created_at desc, page.report_id desc
         """;
 
@@ -102,7 +103,7 @@ internal sealed class FinishedReports(ServingDatabase database)
         page as (
             select {Row} from reports.finished_reports where {IsMeant}
             order by created_at desc, report_id desc limit $6)
-        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        select counted.*, page.* from counted left join page on true
         order by page.created_at desc, page.report_id desc
         """;
 
@@ -120,7 +121,7 @@ internal sealed class FinishedReports(ServingDatabase database)
                and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
              order by created_at desc, report_id desc limit $6)
             order by created_at desc, report_id desc limit $6)
-        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        select counted.*, page.* from counted left join page on true
         order by page.created_at desc, page.report_id desc
         """;
 
@@ -137,7 +138,7 @@ internal sealed class FinishedReports(ServingDatabase database)
                and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
              order by created_at, report_id limit $6)
             order by created_at, report_id limit $6)
-        select counted.n::bigint, pg_current_snapshot()::text, page.* from counted left join page on true
+        select counted.*, page.* from counted left join page on true
         order by page.created_at, page.report_id
         """;
 

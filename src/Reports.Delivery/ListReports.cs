@@ -154,7 +154,7 @@ internal static class ListReports
             http.Response.Headers.Link = links;
         }
 
-        return Results.Json(list, DeliveryJson.Plain.ReportList);
+        return DeliveryJson.Answer(list, DeliveryJson.Default.ReportList);
     }
 
     /// <summary>The address of a page, below the public address of the service.</summary>

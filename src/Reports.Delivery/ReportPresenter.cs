@@ -1,9 +1,11 @@
+using System.Buffers;
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
 using Reports.BuildingBlocks;
 
@@ -78,12 +80,45 @@ internal sealed record DownloadAction(
 [JsonSerializable(typeof(ListedReport))]
 internal sealed partial class DeliveryJson : JsonSerializerContext
 {
-    /// <summary>Writes URLs and names as they are: the body is JSON, never part of a page.</summary>
+    // URLs and names stay as they are: the body is JSON, never part of a page.
+    private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+
+    // What is written is what a serializer writes by itself, and not looked at again.
+    private static readonly JsonWriterOptions Unchecked = new() { Encoder = Encoder, SkipValidation = true };
+
     public static DeliveryJson Plain { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Encoder = Encoder,
     });
+
+    /// <summary>
+    /// Writes what <see cref="Plain"/> would write, by the code that was generated for the type: the serializer does not
+    /// use that with an encoder of our own, and takes twice as long.
+    /// </summary>
+    /// <param name="body">Where to.</param>
+    /// <param name="value">What is written.</param>
+    /// <param name="type">Its type as <see cref="Default"/> knows it.</param>
+    public static void Write<T>(IBufferWriter<byte> body, T value, JsonTypeInfo<T> type)
+    {
+        using var json = new Utf8JsonWriter(body, Unchecked);
+        type.SerializeHandler!(json, value);
+    }
+
+    /// <summary>The answer that consists of a value.</summary>
+    /// <param name="value">What is answered.</param>
+    /// <param name="type">Its type as <see cref="Default"/> knows it.</param>
+    public static IResult Answer<T>(T value, JsonTypeInfo<T> type) => new Body<T>(value, type);
+
+    private sealed class Body<T>(T value, JsonTypeInfo<T> type) : IResult
+    {
+        public async Task ExecuteAsync(HttpContext httpContext)
+        {
+            httpContext.Response.ContentType = "application/json; charset=utf-8";
+            Write(httpContext.Response.BodyWriter, value, type);
+            await httpContext.Response.BodyWriter.FlushAsync();
+        }
+    }
 }
 
 /// <summary>Shows rows to the caller they belong to: ids sealed, download URLs minted, times in their zones.</summary>

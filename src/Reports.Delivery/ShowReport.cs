@@ -46,6 +46,6 @@ internal static class ShowReport
         CancellationToken cancellation)
     {
         var report = await sender.Send(new Query(id), cancellation);
-        return Results.Json(presenter.Show(http.Request, [report])[0], DeliveryJson.Plain.ListedReport);
+        return DeliveryJson.Answer(presenter.Show(http.Request, [report])[0], DeliveryJson.Default.ListedReport);
     }
 }
