@@ -40,6 +40,21 @@ public sealed class ReportFile : IDisposable
         return read;
     }
 
+    /// <summary>Reads until the buffer is full or the file ends, on the thread that calls.</summary>
+    /// <param name="buffer">Where the bytes go.</param>
+    /// <param name="offset">The first byte to read.</param>
+    /// <returns>How many bytes were read; fewer than the buffer holds only at the end of the file.</returns>
+    public int Read(Span<byte> buffer, long offset)
+    {
+        var read = 0;
+        for (int n; (n = RandomAccess.Read(_handle, buffer[read..], offset + read)) > 0;)
+        {
+            read += n;
+        }
+
+        return read;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
 }
