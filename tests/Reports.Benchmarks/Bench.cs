@@ -144,6 +144,10 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     public Task<Server> ServiceAsync(BenchDatabase database, params (string Name, string Value)[] settings) =>
         Server.StartAsync([Program("Reports.Host"), "serve"], Environmental(With(database, settings)), Directory);
 
+    /// <summary>The service without its check of blocks.</summary>
+    public Task<Server> UncheckedAsync(BenchDatabase database) => Server.StartAsync(
+        [typeof(Bench).Assembly.Location, "unchecked"], Environmental(With(database)), Directory);
+
     /// <summary>The yardsticks as a process.</summary>
     public Task<Server> YardstickAsync(BenchDatabase database) => Server.StartAsync(
         [typeof(Bench).Assembly.Location, "yardstick"],

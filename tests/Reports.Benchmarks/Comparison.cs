@@ -21,43 +21,50 @@ internal sealed record Comparison(Side Ours, Side Yardstick)
     public IReadOnlyList<double> LatencyRatios(double percentile) =>
         [.. Ours.Loads.Zip(Yardstick.Loads, (ours, theirs) => ours.At(percentile) / theirs.At(percentile))];
 
-    /// <summary>
-    /// Runs both sides in turn; the side that begins changes with each round, and the first ones count for nothing: code
-    /// that is compiled while it runs takes some seconds of load until it is as fast as it gets.
-    /// </summary>
+    /// <summary>Loads both sides in turn.</summary>
     public static async Task<Comparison> OfLoadsAsync(
         Func<Task<LoadResult>> ours, Func<Task<LoadResult>> yardstick, int rounds, int warmUps = WarmUps)
     {
-        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmUps);
-        return new Comparison(Of(mine), Of(theirs));
+        var sides = await OfLoadsAsync([ours, yardstick], rounds, warmUps);
+        return new Comparison(sides[0], sides[1]);
+    }
+
+    /// <summary>
+    /// Runs all sides in turn; the side that begins changes with each round, and the first ones count for nothing: code
+    /// that is compiled while it runs takes some seconds of load until it is as fast as it gets.
+    /// </summary>
+    public static async Task<IReadOnlyList<Side>> OfLoadsAsync(
+        IReadOnlyList<Func<Task<LoadResult>>> sides, int rounds, int warmUps)
+    {
+        var loads = await AlternateAsync(sides, rounds, warmUps);
+        return [.. loads.Select(side => new Side([.. side.Select(l => l.PerSecond)], side))];
     }
 
     /// <summary>The same for work whose rate is told by itself.</summary>
     public static async Task<Comparison> OfRatesAsync(
         Func<Task<double>> ours, Func<Task<double>> yardstick, int rounds, int warmUps = 1)
     {
-        var (mine, theirs) = await AlternateAsync(ours, yardstick, rounds, warmUps);
-        return new Comparison(new Side(mine, []), new Side(theirs, []));
+        var rates = await AlternateAsync([ours, yardstick], rounds, warmUps);
+        return new Comparison(new Side(rates[0], []), new Side(rates[1], []));
     }
 
-    private static async Task<(List<T> Ours, List<T> Theirs)> AlternateAsync<T>(
-        Func<Task<T>> ours, Func<Task<T>> yardstick, int rounds, int warmUps)
+    private static async Task<IReadOnlyList<List<T>>> AlternateAsync<T>(
+        IReadOnlyList<Func<Task<T>>> sides, int rounds, int warmUps)
     {
-        var (mine, theirs) = (new List<T>(), new List<T>());
-        for (var round = 1 - warmUps; round <= rounds; round++)
+        var results = sides.Select(_ => new List<T>()).ToList();
+        for (var round = 0; round < warmUps + rounds; round++)
         {
-            var oursFirst = int.IsEvenInteger(round);
-            var (first, second) = oursFirst ? (ours, yardstick) : (yardstick, ours);
-            var (one, two) = (await first(), await second());
-            if (round > 0)
+            for (var turn = 0; turn < sides.Count; turn++)
             {
-                mine.Add(oursFirst ? one : two);
-                theirs.Add(oursFirst ? two : one);
+                var side = (round + turn) % sides.Count;
+                var result = await sides[side]();
+                if (round >= warmUps)
+                {
+                    results[side].Add(result);
+                }
             }
         }
 
-        return (mine, theirs);
+        return results;
     }
-
-    private static Side Of(List<LoadResult> loads) => new([.. loads.Select(l => l.PerSecond)], loads);
 }

@@ -9,6 +9,9 @@ switch (args)
     case ["empty"]:
         await Yardstick.RunEmptyAsync();
         return 0;
+    case ["unchecked"]:
+        await UncheckedService.RunAsync();
+        return 0;
     case ["generate"]:
         await GeneratorRow.WriteAsync();
         return 0;

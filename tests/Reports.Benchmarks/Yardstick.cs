@@ -48,7 +48,7 @@ internal static class Yardstick
         await ServeAsync(app);
     }
 
-    private static async Task ServeAsync(WebApplication app)
+    internal static async Task ServeAsync(WebApplication app)
     {
         await app.StartAsync();
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses;
