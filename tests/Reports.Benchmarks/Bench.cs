@@ -99,7 +99,10 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
 
     /// <summary>A database with many events; whoever changes it takes a copy.</summary>
     public async Task<EventHistory> HistoryAsync() =>
-        _history ??= await EventSeeds.CreateAsync(this, Options.Size(2000, 80_000, 200_000));
+        _history ??= await EventSeeds.CreateAsync(this, Options.Size(2000, 60_000, 200_000));
+
+    /// <summary>A copy of it whose events are sealed, once a row has sealed one.</summary>
+    public BenchDatabase? Sealed { get; set; }
 
     public Task<BenchDatabase> CopyAsync(BenchDatabase database) => CreateAsync(database);
 

@@ -58,7 +58,7 @@ internal sealed record Options(IReadOnlyList<string> Names, bool IsQuick, bool I
     public T Size<T>(T quick, T standard, T full) => IsQuick ? quick : IsFull ? full : standard;
 
     /// <summary>How long a round of a load lasts.</summary>
-    public TimeSpan Round => TimeSpan.FromSeconds(Size(1.0, 3.0, 5.0));
+    public TimeSpan Round => TimeSpan.FromSeconds(Size(1.0, 2.5, 5.0));
 
     /// <summary>How many rounds count.</summary>
     public int Rounds => Size(2, 4, 7);

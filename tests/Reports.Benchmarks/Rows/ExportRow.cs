@@ -18,8 +18,12 @@ internal static class ExportRow
     public static async Task<IReadOnlyList<Line>> RunAsync(Bench bench)
     {
         var history = await bench.HistoryAsync();
-        var database = await bench.CopyAsync(history.Database);
-        await bench.SealAsync(database, history.Events);
+        if (bench.Sealed is not { } database)
+        {
+            database = await bench.CopyAsync(history.Database);
+            await bench.SealAsync(database, history.Events);
+        }
+
         using var service = await bench.ServiceAsync(database, ("Reports:Ledger:Seals", "false"));
         var request = Encoding.ASCII.GetBytes(
             $"GET /b/api/v1/audit/events?format=ndjson HTTP/1.1\r\nHost: {service.Address.Authority}\r\n"
@@ -38,6 +42,7 @@ internal static class ExportRow
             },
             async () => history.Events / (await CopyTo.NowhereAsync(database.Superuser, Copy)).TotalSeconds,
             bench.Options.Rounds);
+        bench.Sealed = null;
         await bench.DropAsync(database);
         return
         [

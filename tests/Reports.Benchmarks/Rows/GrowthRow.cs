@@ -81,7 +81,8 @@ internal static class GrowthRow
         var merchants = await Comparison.OfLoadsAsync(
             () => LoadGenerator.RunAsync(server.Address, _ => ofLarge, Clients, bench.Options.Round),
             () => LoadGenerator.RunAsync(server.Address, _ => ofSmall, Clients, bench.Options.Round),
-            bench.Options.Rounds);
+            bench.Options.Rounds,
+            warmUps: 1);
 
         var page = bench.Options.Size(100, 10_000, 10_000);
         bench.Say($"Cursor page {page:#,0} …");
@@ -89,7 +90,8 @@ internal static class GrowthRow
         var pages = await Comparison.OfLoadsAsync(
             () => LoadGenerator.RunAsync(server.Address, _ => deep, Clients, bench.Options.Round),
             () => LoadGenerator.RunAsync(server.Address, _ => first, Clients, bench.Options.Round),
-            bench.Options.Rounds);
+            bench.Options.Rounds,
+            warmUps: 1);
         return
         [
             Line.Tail(

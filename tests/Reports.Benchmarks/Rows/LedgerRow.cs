@@ -46,6 +46,7 @@ internal static class LedgerRow
         }
 
         Directory.Delete(folder, recursive: true);
+        bench.Sealed = whole;
         return
         [
             Line.Least($"ledger: seal {Line.Number(history.Events)} events", rates, 20_000, "events/s") with

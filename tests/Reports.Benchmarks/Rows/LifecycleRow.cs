@@ -69,7 +69,7 @@ internal static class LifecycleRow
         using var ending = new CancellationTokenSource();
         var table = road == "PostgresTable" ? TableGeneratorAsync(bench, database, ending.Token) : Task.CompletedTask;
         await using var host = bench.Host(database);
-        var (reports, round) = (bench.Options.Size(40, 400, 1000), 0);
+        var (reports, round) = (bench.Options.Size(40, 300, 1000), 0);
         var (perMinute, work) = (new List<double>(), new List<double>());
 
         // Most of what the service works at first is to compile: after two thousand reports it is not all done.

@@ -3,6 +3,7 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Perfolizer.Horology;
 
 namespace Reports.Benchmarks;
 
@@ -14,9 +15,9 @@ internal static class MicroRow
     public static Task<IReadOnlyList<Line>> RunAsync(Bench bench)
     {
         // In this process: the programs that BenchmarkDotNet writes and builds would each cost half a minute.
-        var job = (bench.Options.IsQuick
-            ? Job.ShortRun.WithIterationTime(Perfolizer.Horology.TimeInterval.FromMilliseconds(50))
-            : Job.ShortRun).WithToolchain(InProcessEmitToolchain.Instance);
+        var job = Job.ShortRun
+            .WithIterationTime(TimeInterval.FromMilliseconds(bench.Options.Size(50, 200, 500)))
+            .WithToolchain(InProcessEmitToolchain.Instance);
         var config = ManualConfig.CreateEmpty()
             .AddJob(job)
             .AddLogger(NullLogger.Instance)
