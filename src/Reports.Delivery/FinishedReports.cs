@@ -67,12 +67,11 @@ internal sealed class FinishedReports(ServingDatabase database)
         and ($4::text is null or interval = $4) and ($5::text is null or source = $5)
         """;
 
-    // Count and rows in one statement, so that both see the same reports. Whole UTC days are summed from their buckets;
-    // only the two days at the edges are counted row by row. Materialized, or it were made anew for each row of the page.
-    private const string Counted =
+    // Whole UTC days are summed from their buckets; only the two days at the edges are counted row by row. Both stand
+    // alone, so that they are made once, and not for each row.
+    private const string Seen =
         """
-        with counted as materialized (
-            select (coalesce((
+        (select (coalesce((
                 select sum(n) from reports.finished_report_days
                 where merchant_id = $1 and day >= $7 and day < $8
                   and ($4::text is null or interval = $4) and ($5::text is null or source = $5)), 0)
@@ -83,64 +82,22 @@ internal sealed class FinishedReports(ServingDatabase database)
             + (
                 select count(*) from reports.finished_reports
                 where merchant_id = $1 and created_at >= $10 and created_at < $3
-                  and ($4::text is null or interval = $4) and ($5::text is null or source = $5)))::bigint as n,
-                pg_current_snapshot()::text as seen)
+                  and ($4::text is null or interval = $4) and ($5::text is null or source = $5)))::bigint),
+        (select pg_current_snapshot()::text)
         """;
 
-    private const string ByOffset =
-        $"""
-        {Counted},
-        page as (
-            select {Row} from reports.finished_reports where {IsMeant}
-            order by created_at desc, report_id desc limit $6 offset $11)
-        select counted.*, page.* from counted left join page on true
-        order by page.created_at desc, page.report_id desc
-        """;
+    private const string NewestFirst = "order by created_at desc, report_id desc";
+    private const string OldestFirst = "order by created_at, report_id";
 
-    private const string FirstByCursor =
-        $"""
-        {Counted},
-        page as (
-            select {Row} from reports.finished_reports where {IsMeant}
-            order by created_at desc, report_id desc limit $6)
-        select counted.*, page.* from counted left join page on true
-        order by page.created_at desc, page.report_id desc
-        """;
+    private static readonly CountedPage ByOffset = new(
+        $"select {Row} from reports.finished_reports where {IsMeant} {NewestFirst} limit $6 offset $11", NewestFirst);
 
-    // What has expired since the walk began is shown from where it is kept now.
-    private const string NextByCursor =
-        $"""
-        {Counted},
-        page as (
-            (select {Row} from reports.finished_reports where {IsMeant} and (created_at, report_id) < ($11, $12)
-             order by created_at desc, report_id desc limit $6)
-            union all
-            (select {Row} from reports.expired_reports
-             where {IsMeant} and (created_at, report_id) < ($11, $12)
-               and expired_xid >= pg_snapshot_xmin($13::pg_snapshot)
-               and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
-             order by created_at desc, report_id desc limit $6)
-            order by created_at desc, report_id desc limit $6)
-        select counted.*, page.* from counted left join page on true
-        order by page.created_at desc, page.report_id desc
-        """;
+    private static readonly CountedPage FirstByCursor = new(
+        $"select {Row} from reports.finished_reports where {IsMeant} {NewestFirst} limit $6", NewestFirst);
 
-    private const string PreviousByCursor =
-        $"""
-        {Counted},
-        page as (
-            (select {Row} from reports.finished_reports where {IsMeant} and (created_at, report_id) > ($11, $12)
-             order by created_at, report_id limit $6)
-            union all
-            (select {Row} from reports.expired_reports
-             where {IsMeant} and (created_at, report_id) > ($11, $12)
-               and expired_xid >= pg_snapshot_xmin($13::pg_snapshot)
-               and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
-             order by created_at, report_id limit $6)
-            order by created_at, report_id limit $6)
-        select counted.*, page.* from counted left join page on true
-        order by page.created_at, page.report_id
-        """;
+    private static readonly CountedPage NextByCursor = ByCursor("<", NewestFirst);
+
+    private static readonly CountedPage PreviousByCursor = ByCursor(">", OldestFirst);
 
     // Only up to the oldest transaction that is still under way: it may yet finish a report before those after it.
     private const string InFinishingOrder =
@@ -167,9 +124,9 @@ internal sealed class FinishedReports(ServingDatabase database)
     public async Task<ReportPage> PageAsync(
         ReportFilter filter, int limit, long offset, CancellationToken cancellation)
     {
-        await using var command = Counting(ByOffset, filter, limit);
+        await using var command = Counting(filter, limit);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = offset });
-        var page = await ReadPageAsync(command, limit, cancellation);
+        var page = await ReadPageAsync(ByOffset, command, limit, cancellation);
         return page with { HasMore = offset < page.Count - page.Rows.Count && page.Rows.Count > 0 };
     }
 
@@ -178,8 +135,13 @@ internal sealed class FinishedReports(ServingDatabase database)
         ReportFilter filter, int limit, Cursor? place, CancellationToken cancellation)
     {
         // One row more tells whether the walk goes on.
-        var sql = place switch { null => FirstByCursor, { IsBackward: true } => PreviousByCursor, _ => NextByCursor };
-        await using var command = Counting(sql, filter, limit + 1);
+        var statement = place switch
+        {
+            null => FirstByCursor,
+            { IsBackward: true } => PreviousByCursor,
+            _ => NextByCursor,
+        };
+        await using var command = Counting(filter, limit + 1);
         if (place is not null)
         {
             command.Parameters.Add(Instant(place.CreatedAt));
@@ -187,7 +149,7 @@ internal sealed class FinishedReports(ServingDatabase database)
             command.Parameters.AddWithValue(NpgsqlDbType.Text, place.Began);
         }
 
-        var page = await ReadPageAsync(command, limit, cancellation);
+        var page = await ReadPageAsync(statement, command, limit, cancellation);
         return place is { IsBackward: true } ? page with { Rows = [.. page.Rows.Reverse()] } : page;
     }
 
@@ -200,7 +162,7 @@ internal sealed class FinishedReports(ServingDatabase database)
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = since.Number });
         command.Parameters.AddWithValue(NpgsqlDbType.Text, (object?)since.Seen ?? DBNull.Value);
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = offset });
-        var page = await ReadPageAsync(command, limit, cancellation);
+        var page = (await ReadPageAsync(command, limit, cancellation))!;
         return page with { HasMore = offset < page.Count - page.Rows.Count && page.Rows.Count > 0 };
     }
 
@@ -244,14 +206,29 @@ internal sealed class FinishedReports(ServingDatabase database)
             _digests.Share(id, row.GetFieldValue<byte[]>(9)), row.GetBoolean(10), row.GetBoolean(11));
     }
 
-    private NpgsqlCommand Counting(string sql, ReportFilter filter, int limit)
+    // What has expired since the walk began is shown from where it is kept now.
+    private static CountedPage ByCursor(string beyond, string order) => new(
+        $"""
+        (select {Row} from reports.finished_reports where {IsMeant} and (created_at, report_id) {beyond} ($11, $12)
+         {order} limit $6)
+        union all
+        (select {Row} from reports.expired_reports
+         where {IsMeant} and (created_at, report_id) {beyond} ($11, $12)
+           and expired_xid >= pg_snapshot_xmin($13::pg_snapshot)
+           and not pg_visible_in_snapshot(expired_xid, $13::pg_snapshot)
+         {order} limit $6)
+        {order} limit $6
+        """,
+        order);
+
+    private NpgsqlCommand Counting(ReportFilter filter, int limit)
     {
         var (from, until) = (filter.From.UtcDateTime, filter.Until.UtcDateTime);
         var firstDay = from.TimeOfDay == TimeSpan.Zero ? from : from.Date.AddDays(1);
         var lastDay = until.Date;
         var hasWholeDays = firstDay < lastDay;
 
-        var command = Command(sql, filter, limit);
+        var command = Command("", filter, limit);
         var parameters = command.Parameters;
         parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(firstDay) });
         parameters.Add(new NpgsqlParameter<DateOnly> { TypedValue = DateOnly.FromDateTime(lastDay) });
@@ -273,8 +250,23 @@ internal sealed class FinishedReports(ServingDatabase database)
         return command;
     }
 
+    private static async Task<ReportPage> ReadPageAsync(
+        CountedPage statement, NpgsqlCommand command, int limit, CancellationToken cancellation)
+    {
+        command.CommandText = statement.Sql;
+        if (await ReadPageAsync(command, limit, cancellation) is { } page)
+        {
+            return page;
+        }
+
+        // Rows and count are of one statement here too: by now there may be some.
+        command.CommandText = statement.EvenOfNothing;
+        return (await ReadPageAsync(command, limit, cancellation))!;
+    }
+
     /// <summary>Reads a page: how many there are in all, what the statement saw, and rows.</summary>
-    internal static async Task<ReportPage> ReadPageAsync(
+    /// <returns>Nothing when the statement gave no row to tell it.</returns>
+    internal static async Task<ReportPage?> ReadPageAsync(
         NpgsqlCommand command, int limit, CancellationToken cancellation)
     {
         const int Xid = 18;
@@ -296,7 +288,7 @@ internal sealed class FinishedReports(ServingDatabase database)
             }
         }
 
-        return new ReportPage(count, rows, hasMore, Snapshot.Parse(snapshot), lastXid);
+        return snapshot.Length == 0 ? null : new ReportPage(count, rows, hasMore, Snapshot.Parse(snapshot), lastXid);
     }
 
     private static NpgsqlParameter<DateTime> Instant(DateTime value) =>
@@ -306,4 +298,15 @@ internal sealed class FinishedReports(ServingDatabase database)
         row.GetGuid(2), row.GetInt64(3), row.GetString(4), row.GetString(5), row.GetString(6), row.GetString(7),
         row.GetInt64(8), row.GetDateTime(9), row.GetDateTime(10), row.GetDateTime(11), row.GetDateTime(12),
         row.GetDateTime(13), row.GetString(14), row.GetInt64(15), row.GetFieldValue<byte[]>(16), row.GetDateTime(17));
+
+    /// <summary>A page with the count of all that match and what it saw, so that all three are of one snapshot.</summary>
+    private sealed class CountedPage(string page, string order)
+    {
+        /// <summary>Without a row when the page is empty. Nothing is joined or sorted after the page.</summary>
+        public string Sql { get; } = $"select {Seen}, page.* from ({page}) page {order}";
+
+        /// <summary>With a row that tells the count in any case.</summary>
+        public string EvenOfNothing { get; } =
+            $"select {Seen}, page.* from (select 1) one left join ({page}) page on true {order}";
+    }
 }

@@ -102,7 +102,7 @@ internal sealed class ListReportsAsOf(ReportPresenter presenter, IValidator<List
         parameters.AddWithValue(NpgsqlDbType.Integer, limit);
         parameters.AddWithValue(NpgsqlDbType.Bigint, offset);
         parameters.AddWithValue(NpgsqlDbType.TimestampTz, asOf.UtcDateTime);
-        var page = await FinishedReports.ReadPageAsync(command, limit, cancellation);
+        var page = (await FinishedReports.ReadPageAsync(command, limit, cancellation))!;
         return page with { HasMore = offset < page.Count - page.Rows.Count && page.Rows.Count > 0 };
     }
 
