@@ -64,12 +64,13 @@ internal static class SlowDownloadsRow
         ];
     }
 
-    // Nobody asks for anything now but the downloads: a session that one of them held would be in a transaction.
+    // Nobody asks for anything now but the downloads: a session that one of them held would be in a transaction, and
+    // longer than the moment that a round of the node's own work takes.
     private static Task<long> HeldSessionsAsync(BenchDatabase database) => database.ScalarAsync<long>(
         """
         select count(*) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid() and usename = 'reports_bench_app'
-            and state like 'idle in transaction%'
+            and state like 'idle in transaction%' and xact_start < clock_timestamp() - interval '1 second'
         """);
 
     // One read of 8 KiB each half second; whether the connection was still open when the measuring was over.
