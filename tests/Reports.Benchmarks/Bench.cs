@@ -112,24 +112,20 @@ internal sealed class Bench(Options options, Action<string> say) : IAsyncDisposa
     {
         Say($"Sealing {events:#,0} events …");
         using var sealer = new Child([Program("Reports.Host"), "seal"], Environmental(With(database)));
-        var (first, start) = (0L, sealer.Elapsed);
-        while (true)
+        var (first, start, now) = (0L, sealer.Elapsed, sealer.Elapsed);
+        await Until.TrueAsync(async () =>
         {
             var size = await database.ScalarAsync<long>("select coalesce(max(size), 0) from ledger.checkpoints");
-            var now = sealer.Elapsed;
-            if (size >= events)
-            {
-                return ((events - first) / (now - start).TotalSeconds, sealer.PeakMiB);
-            }
-
-            if (sealer.HasEnded)
+            now = sealer.Elapsed;
+            if (size < events && sealer.HasEnded)
             {
                 throw sealer.Failed();
             }
 
-            (first, start) = first == 0 ? (size, now) : (first, start);
-            await Task.Delay(20);
-        }
+            (first, start) = first == 0 && size < events ? (size, now) : (first, start);
+            return size >= events;
+        });
+        return ((events - first) / (now - start).TotalSeconds, sealer.PeakMiB);
     }
 
     /// <summary>The service in this process with the rights of the schema's owner.</summary>

@@ -92,10 +92,7 @@ internal static class EventSeeds
         }
 
         // Its end is recorded a moment after its last byte.
-        while (await CountAsync(database, "download.completed.v1") == 0)
-        {
-            await Task.Delay(50);
-        }
+        await Until.TrueAsync(async () => await CountAsync(database, "download.completed.v1") > 0);
     }
 
     private static Task<long> CountAsync(BenchDatabase database, string type) =>

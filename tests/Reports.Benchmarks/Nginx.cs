@@ -45,16 +45,9 @@ internal sealed class Nginx : IDisposable
         {
             RedirectStandardError = true,
         })!;
-        while (!await AnswersAsync(port))
-        {
-            if (process.HasExited)
-            {
-                throw new InvalidOperationException($"nginx ended: {await process.StandardError.ReadToEndAsync()}");
-            }
-
-            await Task.Delay(20);
-        }
-
+        await Until.TrueAsync(async () => process.HasExited
+            ? throw new InvalidOperationException($"nginx ended: {await process.StandardError.ReadToEndAsync()}")
+            : await AnswersAsync(port));
         return new Nginx(process, new Uri($"http://127.0.0.1:{port}"));
     }
 

@@ -122,17 +122,13 @@ internal static class LifecycleRow
                 }
             }
         })));
-        for (var seen = finished; (seen = await FinishedAsync(database)) < finished + reports;)
+        await Until.TrueAsync(async () =>
         {
-            if (Stopwatch.GetElapsedTime(start) > TimeSpan.FromMinutes(2))
-            {
-                throw new InvalidOperationException(
-                    $"{seen - finished} of {reports} reports were finished within two minutes.");
-            }
-
-            await Task.Delay(50);
-        }
-
+            var done = await FinishedAsync(database) - finished;
+            return done < reports && Stopwatch.GetElapsedTime(start) > TimeSpan.FromMinutes(2)
+                ? throw new InvalidOperationException($"{done} of {reports} reports were finished within two minutes.")
+                : done >= reports;
+        });
         return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
@@ -199,11 +195,12 @@ internal static class LifecycleRow
         await using var connections = NpgsqlDataSource.Create(database.Superuser);
         await Task.WhenAll(Enumerable.Range(0, 2).Select(worker => Task.Run(async () =>
         {
+            using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
             while (!ending.IsCancellationRequested)
             {
                 if (await AnswerAsync(bench, connections, worker) == 0)
                 {
-                    await Task.Delay(20, CancellationToken.None);
+                    await pause.WaitForNextTickAsync(CancellationToken.None);
                 }
             }
         })));
