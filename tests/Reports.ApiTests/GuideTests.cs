@@ -107,6 +107,7 @@ public sealed partial class GuideTests(ReportsApp app)
         Files(reader, "reports").ShouldBe(reader.Given.Select(given => given.Sha256), ignoreOrder: true);
         var late = await reader.Merchant.FinishedAsync(
             "../late/settlement.csv", Content(99), createdAt: DateTimeOffset.UtcNow.AddYears(-1));
+        await reader.Merchant.ShownSinceAsync();
         (await reader.RunAsync([run]))[0].ShouldEndWith("12 records\n1 new\n");
         (await reader.RunAsync([run]))[0].ShouldBe("0 new\n");
         Files(reader, "reports")

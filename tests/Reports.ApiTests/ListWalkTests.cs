@@ -424,22 +424,9 @@ public sealed class ListWalkTests(ReportsApp app)
         return pages;
     }
 
-    // A watermark waits for every older transaction of the database server, those of other tests too.
-    private async Task<JsonElement> SinceAsync(TestMerchant merchant, string mark, string more = "")
+    private static async Task<JsonElement> SinceAsync(TestMerchant merchant, string mark, string more = "")
     {
-        await Eventually.GetAsync(
-            async () =>
-            {
-                await using var command = app.Database.CreateCommand(
-                    """
-                    select not exists (
-                        select from reports.finished_reports
-                        where merchant_id = $1 and finished_xid >= pg_snapshot_xmin(pg_current_snapshot()))
-                    """);
-                command.Parameters.AddWithValue(merchant.Id);
-                return (bool)(await command.ExecuteScalarAsync())! ? "" : null;
-            },
-            "older transactions to end");
+        await merchant.ShownSinceAsync();
         return await merchant.ListAsync($"?since={mark}{more}");
     }
 

@@ -127,6 +127,24 @@ public sealed class TestMerchant(ReportsApp app, Guid id, string key)
         return given;
     }
 
+    /// <summary>
+    /// Waits until <c>since</c> shows what is finished: it waits for every older transaction of the database server, those
+    /// of other tests too.
+    /// </summary>
+    public Task ShownSinceAsync() => Eventually.IsTrueAsync(
+        async () =>
+        {
+            await using var command = app.Database.CreateCommand(
+                """
+                select not exists (
+                    select from reports.finished_reports
+                    where merchant_id = $1 and finished_xid >= pg_snapshot_xmin(pg_current_snapshot()))
+                """);
+            command.Parameters.AddWithValue(id);
+            return (bool)(await command.ExecuteScalarAsync())!;
+        },
+        "older transactions to end");
+
     /// <summary>Starts a Report stream of this merchant.</summary>
     public async Task AppendAsync(Guid report, params object[] events)
     {
