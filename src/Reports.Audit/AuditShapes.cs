@@ -121,6 +121,10 @@ internal sealed record AuditStep(
     long Sequence,
     [property: Description("Whether the ledger has sealed it.")]
     bool Sealed,
+    [property: Description(
+        "Whether it is what was sealed: `false` when anything of it was altered in the database since; null while it is "
+        + "not sealed.")]
+    bool? Intact,
     [property: Description("When, by the clock of the database.")]
     DateTime? RecordedAt,
     [property: Description("The name of its type.")]
@@ -139,6 +143,10 @@ internal sealed record AuditReportStep(
     long Sequence,
     [property: Description("Whether the ledger has sealed it.")]
     bool Sealed,
+    [property: Description(
+        "Whether it is what was sealed: `false` when anything of it was altered in the database since; null while it is "
+        + "not sealed.")]
+    bool? Intact,
     [property: Description("When, by the clock of the database.")]
     DateTime? RecordedAt,
     [property: Description("The name of its type.")]

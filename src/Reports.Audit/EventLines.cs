@@ -18,6 +18,7 @@ namespace Reports.Audit;
 /// </remarks>
 internal sealed class EventRow
 {
+    private const int Checked = 15;
     private static readonly ReadOnlyMemory<byte> Null = "null"u8.ToArray();
     private static readonly DateTime Epoch = new(2000, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
@@ -69,6 +70,11 @@ internal sealed class EventRow
     /// <summary>What no sealed event is: <c>archived</c>, or <c>binary</c>; none for all others.</summary>
     public ReadOnlyMemory<byte>? Mark => Of(_mark);
 
+    /// <summary>
+    /// Whether it is what was sealed: its leaf can be made from it again. None while it is not sealed, and when nobody asked.
+    /// </summary>
+    public bool? IsIntact { get; private set; }
+
     /// <summary>The principal.</summary>
     public ReadOnlyMemory<byte>? UserName => Of(_userName);
 
@@ -99,6 +105,13 @@ internal sealed class EventRow
         e.timestamp, h.recorded_at,
         case when e.is_archived then 'archived' when e.bdata is not null then 'binary' end,
         e.user_name, e.correlation_id, e.causation_id, e.headers::text, e.data::text
+        """;
+
+    /// <summary>What is read besides to compare the event with its leaf, which takes the database a while.</summary>
+    public const string Intact =
+        """
+        (select r.leaf = ledger.leaf(e, h.recorded_at) and not e.is_archived and e.bdata is null
+         from ledger.leaves r where r.seq_id = e.seq_id)
         """;
 
     /// <summary>
@@ -140,6 +153,7 @@ internal sealed class EventRow
         _headers = Take(row, 13);
         var data = Take(row, 14);
         Data = (Of(data) is { } stored ? ShownData.Of(TypeText, stored) : null) ?? Null;
+        IsIntact = row.FieldCount > Checked && !row.IsDBNull(Checked) ? row.GetBoolean(Checked) : null;
     }
 
     // A null alone would be taken for an array, and be empty.

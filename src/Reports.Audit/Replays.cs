@@ -44,6 +44,7 @@ internal static class Replays
     {
         ["sequence"] = row.Sequence,
         ["sealed"] = row.LeafIndex is not null,
+        ["intact"] = row.IsIntact,
         ["recorded_at"] = EventLines.Text(row.RecordedAt),
         ["type"] = row.Type,
         ["principal"] = row.Fields.Principal,

@@ -31,7 +31,7 @@ internal sealed class StoredEvents(AuditorDatabase database)
     public Task<List<EventRow>> OfStreamsAsync(
         string tenant, Guid[] streams, AsOf asOf, CancellationToken cancellation) => ReadAsync(
             $"""
-            select {EventRow.Columns} from {EventRow.From}
+            select {EventRow.Columns}, {EventRow.Intact} from {EventRow.From}
             where e.tenant_id = $1 {Until} and e.stream_id = any($4)
             order by e.seq_id
             """,
@@ -41,7 +41,7 @@ internal sealed class StoredEvents(AuditorDatabase database)
     public Task<List<EventRow>> OfReportAsync(
         string tenant, Guid report, AsOf asOf, long after, int most, CancellationToken cancellation) => ReadAsync(
             $"""
-            select {EventRow.Columns} from {EventRow.From}
+            select {EventRow.Columns}, {EventRow.Intact} from {EventRow.From}
             where e.tenant_id = $1 {Until} and e.data ->> 'report_id' = $4 and e.seq_id > $5
             order by e.seq_id limit $6
             """,

@@ -107,6 +107,41 @@ public sealed class AuditReplayTests(ReportsApp app)
             .ShouldBeGreaterThan(DateTimeOffset.UtcNow);
     }
 
+    // On an instance of its own: its ledger will say that the record was altered.
+    [Fact]
+    public async Task a_replay_tells_which_events_are_not_what_was_sealed()
+    {
+        await using var own = new ReportsApp();
+        await own.InitializeAsync();
+        var merchant = await own.MerchantAsync();
+        var given = await merchant.FinishedAsync("r.csv");
+        var download = await DownloadAsync(merchant, await merchant.DownloadPathAsync("r.csv"));
+        using var auditor = await AuditClient.AuditorAsync(own);
+        await AuditClient.SealedAsync(own);
+        async Task<IEnumerable<bool>> IntactAsync(string path) => (await auditor.GetAsync(path))
+            .GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("intact").GetBoolean());
+        (await IntactAsync($"reports/{given.Id}")).ShouldBe([true, true, true, true, true]);
+        (await IntactAsync($"downloads/{download}")).ShouldBe([true, true]);
+
+        await using var command = own.Database.CreateCommand(
+            $"""
+            begin;
+            set local session_replication_role = replica;
+            update events.mt_events set data = jsonb_set(data, '{"{report,report_name}"}', '"other.csv"')
+            where stream_id = '{given.Id}' and type = 'report.requested.v1';
+            update events.mt_events set is_archived = true where stream_id = '{given.Id}' and type = 'report.generated.v1';
+            update ledger.row_hashes set recorded_at = recorded_at + interval '1 s'
+            where seq_id = (select seq_id from events.mt_events where stream_id = '{download}' and version = 1);
+            update ledger.leaves set leaf = sha256('another')
+            where seq_id = (select seq_id from events.mt_events where stream_id = '{download}' and version = 2);
+            commit
+            """);
+        await command.ExecuteNonQueryAsync();
+
+        (await IntactAsync($"reports/{given.Id}")).ShouldBe([false, false, true, false, false]);
+        (await IntactAsync($"downloads/{download}")).ShouldBe([false, false]);
+    }
+
     [Theory]
     [InlineData("reports/x", HttpStatusCode.BadRequest)]
     [InlineData("reports/019ab3e4-5c00-7d21-9f3e-2b8c6d1a4e70", HttpStatusCode.NotFound)]
