@@ -9,6 +9,7 @@ namespace Reports.Audit;
 public static class ShowLedger
 {
     internal const string Path = AuditedReadEndpoints.Path + "ledger";
+    private const string Sealing = "sealing";
 
     /// <summary>The question.</summary>
     public sealed record Query : IRequest<Answer>;
@@ -21,7 +22,11 @@ public static class ShowLedger
     /// <param name="State">Whether somebody seals, or what keeps them from it.</param>
     /// <param name="Faults">What is wrong.</param>
     public sealed record Answer(
-        long Size, long LastSequence, long Unsealed, TimeSpan Lag, string State, IReadOnlyList<Fault> Faults);
+        long Size, long LastSequence, long Unsealed, TimeSpan Lag, string State, IReadOnlyList<Fault> Faults)
+    {
+        /// <summary>Whether somebody seals and nothing is wrong.</summary>
+        public bool IsWell => State == Sealing && Faults.Count == 0;
+    }
 
     /// <summary>Something that is wrong.</summary>
     /// <param name="Kind">What it is of: <c>stopped</c>, <c>found</c> or <c>anchors</c>.</param>
@@ -39,7 +44,7 @@ public static class ShowLedger
             await using var connection = await database.Source.OpenConnectionAsync(cancellationToken);
             var stopped = view.Faults.FirstOrDefault(f => f.Kind == LedgerFaults.Stopped);
             var state = stopped is not null ? $"stopped: {stopped.Verdict} {stopped.Sequence}: {stopped.Cause}"
-                : await Sealer.IsAnyAtWorkAsync(connection, cancellationToken) ? "sealing" : "nobody seals";
+                : await Sealer.IsAnyAtWorkAsync(connection, cancellationToken) ? Sealing : "nobody seals";
             return new Answer(
                 view.Size, view.LastSequence, Math.Max(0, view.Given - view.LastSequence), view.Lag, state,
                 [.. view.Faults.Select(f => new Fault(f.Kind, f.Verdict, f.Sequence, f.Cause, f.Since))]);

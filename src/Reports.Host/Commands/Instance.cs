@@ -13,7 +13,9 @@ namespace Reports.Host.Commands;
 /// <summary>Runs a command with the services of the host, but without its web server.</summary>
 internal static class Instance
 {
-    private const int Failed = 1;
+    /// <summary>The exit code of what could not be done, or is not well.</summary>
+    public const int Failed = 1;
+
     private const int LongestSubject = 1000;
 
     /// <summary>Settings for a program that a person watches: warnings only, a line each, beside the output.</summary>

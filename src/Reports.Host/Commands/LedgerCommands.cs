@@ -41,24 +41,30 @@ internal static class LedgerCommands
 
     private static Command Status()
     {
-        var command = new Command("status", "Show how far the ledger is, and whether something is wrong with it");
-        command.SetAction((_, cancellation) => Instance.SendAsync(
-            null,
-            new ShowLedger.Query(),
-            ledger =>
-            {
-                Print("size", ledger.Size);
-                Print("last sequence", ledger.LastSequence);
-                Print("unsealed", $"{ledger.Unsealed} at the most");
-                Print("lag", $"{ledger.Lag.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
-                Print("state", ledger.State);
-                foreach (var fault in ledger.Faults)
-                {
-                    Print(fault.Kind, $"{fault.Verdict} {fault.Sequence}: {fault.Cause}");
-                }
-            },
-            cancellation));
+        var command = new Command(
+            "status", "Show how far the ledger is; ends with 1 when something is wrong with it, or nobody seals");
+        command.SetAction(async (_, cancellation) =>
+        {
+            var isWell = false;
+            var code = await Instance.SendAsync(null, new ShowLedger.Query(), ledger => isWell = Show(ledger), cancellation);
+            return code == 0 && !isWell ? Instance.Failed : code;
+        });
         return command;
+    }
+
+    private static bool Show(ShowLedger.Answer ledger)
+    {
+        Print("size", ledger.Size);
+        Print("last sequence", ledger.LastSequence);
+        Print("unsealed", $"{ledger.Unsealed} at the most");
+        Print("lag", $"{ledger.Lag.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s");
+        Print("state", ledger.State);
+        foreach (var fault in ledger.Faults)
+        {
+            Print(fault.Kind, $"{fault.Verdict} {fault.Sequence}: {fault.Cause}");
+        }
+
+        return ledger.IsWell;
     }
 
     private static void Print(string name, object value) =>

@@ -136,13 +136,17 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
             (fault.Verdict, fault.Sequence).ShouldBe((LedgerVerdict.Truncated, 11));
             (await _store.AskAsync<long>("select max(size) from ledger.checkpoints")).ShouldBe(5);
 
-            (await CommandAsync("audit", "status")).Output.ShouldContain("stopped: TRUNCATED 11");
+            var stopped = await CommandAsync("audit", "status");
+            stopped.Output.ShouldContain("stopped: TRUNCATED 11");
+            stopped.ExitCode.ShouldBe(1);
             var declared = await CommandAsync("audit", "restored", "--reason", "incident 42");
             declared.ExitCode.ShouldBe(0, declared.Error);
             declared.Output.ShouldContain("6 leaves are lost, from 5 on");
 
             await _store.IsSealedAsync();
-            (await CommandAsync("audit", "status")).Output.ShouldContain("sealing");
+            var goesOn = await CommandAsync("audit", "status");
+            goesOn.Output.ShouldContain("sealing");
+            goesOn.ExitCode.ShouldBe(0, goesOn.Output);
             var again = await CommandAsync("audit", "restored", "--reason", "incident 42");
             (again.ExitCode, again.Error).ShouldBe((1, again.Error));
             again.Error.ShouldContain("declared already");
