@@ -83,13 +83,17 @@ internal sealed partial class CredentialVerification(
                     return Verdict.Accepted(row!);
                 }
 
-                // Whoever finds the same check under way waits for it and pays only for a failure: programs open many
-                // connections at once.
+                bool MayHash()
+                {
+                    charge ??= budgets.Charge(address, identity);
+                    return charge.Exhausted is null;
+                }
+
+                // One of those who ask the same at the same time pays before the hash, the others only for a failure:
+                // programs open many connections at once.
                 var fingerprint = Fingerprint(row?.Verifier);
-                charge ??= passwords.IsRunning(fingerprint) ? null : budgets.Charge(address, identity);
-                if (charge?.Exhausted is not null
-                    || passwords.IsWrong(fingerprint)
-                    || !await passwords.CheckAsync(fingerprint, () => HashAsync(presented, row)))
+                if (passwords.IsWrong(fingerprint)
+                    || !await passwords.CheckAsync(fingerprint, MayHash, () => HashAsync(presented, row)))
                 {
                     break;
                 }

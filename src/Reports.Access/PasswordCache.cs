@@ -36,16 +36,27 @@ internal sealed class PasswordCache(TimeProvider clock)
 
     public bool IsWrong(Guid fingerprint) => _wrong.Contains(fingerprint);
 
-    /// <summary>Whether the very same check is under way: it can be waited for at no cost.</summary>
-    public bool IsRunning(Guid fingerprint) => _running.ContainsKey(fingerprint);
-
     /// <summary>Checks a password, once for all who ask at the same time, and remembers what came of it.</summary>
-    public Task<bool> CheckAsync(Guid fingerprint, Func<Task<bool>> check)
+    /// <param name="fingerprint">What stands for it.</param>
+    /// <param name="mayCheck">Asked of one of them: whether it may cost a hash. When not, nothing is remembered.</param>
+    /// <param name="check">Does it.</param>
+    public Task<bool> CheckAsync(Guid fingerprint, Func<bool> mayCheck, Func<Task<bool>> check)
     {
         async Task<bool> RunAsync()
         {
             try
             {
+                // The same check may have ended since somebody looked.
+                if (IsRight(fingerprint))
+                {
+                    return true;
+                }
+
+                if (!mayCheck())
+                {
+                    return false;
+                }
+
                 var isRight = await check();
                 (isRight ? _right : _wrong).Add(fingerprint);
                 return isRight;

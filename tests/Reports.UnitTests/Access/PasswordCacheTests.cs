@@ -17,7 +17,7 @@ public sealed class PasswordCacheTests
     {
         var fingerprint = _passwords.Fingerprint("user", "verifier", "right");
         _passwords.IsRight(fingerprint).ShouldBeFalse();
-        (await _passwords.CheckAsync(fingerprint, () => Task.FromResult(true))).ShouldBeTrue();
+        (await _passwords.CheckAsync(fingerprint, () => true, () => Task.FromResult(true))).ShouldBeTrue();
 
         for (var i = 0; i < 10; i++)
         {
@@ -33,7 +33,7 @@ public sealed class PasswordCacheTests
     public async Task a_wrong_password_is_known_for_half_a_minute()
     {
         var fingerprint = _passwords.Fingerprint("user", "verifier", "wrong");
-        (await _passwords.CheckAsync(fingerprint, () => Task.FromResult(false))).ShouldBeFalse();
+        (await _passwords.CheckAsync(fingerprint, () => true, () => Task.FromResult(false))).ShouldBeFalse();
 
         _clock.Pass(seconds: 29);
         _passwords.IsWrong(fingerprint).ShouldBeTrue();
@@ -66,13 +66,31 @@ public sealed class PasswordCacheTests
             return answer.Task;
         }
 
-        var all = Enumerable.Range(0, 50).Select(_ => _passwords.CheckAsync(fingerprint, Check)).ToArray();
-        _passwords.IsRunning(fingerprint).ShouldBeTrue();
+        var all = Enumerable.Range(0, 50).Select(_ => _passwords.CheckAsync(fingerprint, () => true, Check)).ToArray();
         answer.SetResult(true);
 
         (await Task.WhenAll(all)).ShouldAllBe(isRight => isRight);
         checks.ShouldBe(1);
-        _passwords.IsRunning(fingerprint).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task whoever_comes_when_the_same_check_has_just_ended_is_not_asked_to_pay()
+    {
+        var fingerprint = _passwords.Fingerprint("user", "verifier", "right");
+        await _passwords.CheckAsync(fingerprint, () => true, () => Task.FromResult(true));
+
+        (await _passwords.CheckAsync(fingerprint, () => throw new InvalidOperationException(), null!)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task a_check_that_may_not_be_made_says_nothing_of_the_password()
+    {
+        var fingerprint = _passwords.Fingerprint("user", "verifier", "right");
+
+        (await _passwords.CheckAsync(fingerprint, () => false, null!)).ShouldBeFalse();
+
+        _passwords.IsWrong(fingerprint).ShouldBeFalse();
+        (await _passwords.CheckAsync(fingerprint, () => true, () => Task.FromResult(true))).ShouldBeTrue();
     }
 
     [Fact]
@@ -81,11 +99,10 @@ public sealed class PasswordCacheTests
         var fingerprint = _passwords.Fingerprint("user", "verifier", "right");
 
         await Should.ThrowAsync<ProblemException>(() => _passwords.CheckAsync(
-            fingerprint, () => throw new ProblemException(Problem.Unavailable)));
+            fingerprint, () => true, () => throw new ProblemException(Problem.Unavailable)));
 
         _passwords.IsWrong(fingerprint).ShouldBeFalse();
-        _passwords.IsRunning(fingerprint).ShouldBeFalse();
-        (await _passwords.CheckAsync(fingerprint, () => Task.FromResult(true))).ShouldBeTrue();
+        (await _passwords.CheckAsync(fingerprint, () => true, () => Task.FromResult(true))).ShouldBeTrue();
     }
 
     [Fact]
