@@ -19,8 +19,10 @@ using GenerationStarted = Reports.Contracts.Messages.GenerationStarted;
 namespace Reports.ApiTests;
 
 /// <summary>What generators answer, and what becomes of it. The report is requested without its generator.</summary>
-public sealed class LifecycleTests(ReportsApp app)
+[Collection(typeof(Followed))]
+public sealed class LifecycleTests(FollowedApp followed)
 {
+    private readonly ReportsApp _app = followed.App;
     private static readonly DateTimeOffset Now = new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly byte[] File = "id\r\n1\r\n2\r\n"u8.ToArray();
 
@@ -47,7 +49,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
         await SendAsync(merchant, await WrittenAsync(order, content: Csv(records)));
 
-        await using var command = app.Database.CreateCommand(
+        await using var command = _app.Database.CreateCommand(
             """
             select count(distinct xmin::text), string_agg(type || ' ' || user_name, ', ' order by version)
             from events.mt_events where stream_id = $1 and version > 1
@@ -98,10 +100,10 @@ public sealed class LifecycleTests(ReportsApp app)
 
         var put = (await merchant.EventsAsync(order.ReportId)).OfType<FileQuarantined>().ShouldHaveSingleItem();
         put.Finding.ShouldBe("The file has 2 records, not 3.");
-        var path = Path.Combine(app.FilesRoot, put.QuarantineKey);
+        var path = Path.Combine(_app.FilesRoot, put.QuarantineKey);
         (await System.IO.File.ReadAllBytesAsync(path)).ShouldBe(File);
         await Eventually.IsTrueAsync(
-            () => Task.FromResult(!Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix))),
+            () => Task.FromResult(!Directory.Exists(Path.Combine(_app.FilesRoot, order.StoragePrefix))),
             "what lay beside it to be gone");
     }
 
@@ -137,8 +139,8 @@ public sealed class LifecycleTests(ReportsApp app)
             typeof(ReportRequested), typeof(GenerationAttemptFailed), typeof(LateResultIgnored), typeof(ReportGenerated),
             typeof(ReportFinished),
         ]);
-        System.IO.File.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix, "report.csv")).ShouldBeFalse();
-        System.IO.File.Exists(Path.Combine(app.FilesRoot, second.StoragePrefix, "report.csv")).ShouldBeTrue();
+        System.IO.File.Exists(Path.Combine(_app.FilesRoot, order.StoragePrefix, "report.csv")).ShouldBeFalse();
+        System.IO.File.Exists(Path.Combine(_app.FilesRoot, second.StoragePrefix, "report.csv")).ShouldBeTrue();
     }
 
     [Fact]
@@ -170,9 +172,9 @@ public sealed class LifecycleTests(ReportsApp app)
     {
         var (merchant, order) = await OrderedAsync();
         await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
-        await using var session = app.Services.GetRequiredService<IDocumentStore>()
+        await using var session = _app.Services.GetRequiredService<IDocumentStore>()
             .LightweightSession(order.MerchantId.ToString());
-        await using var blocker = await app.Database.OpenConnectionAsync();
+        await using var blocker = await _app.Database.OpenConnectionAsync();
         await using var transaction = await blocker.BeginTransactionAsync();
         await using var command = blocker.CreateCommand();
         command.CommandText = "lock table transactions.transactions in access exclusive mode";
@@ -181,8 +183,8 @@ public sealed class LifecycleTests(ReportsApp app)
         var working = HostedGeneratorHandler.AnswerAsync(
             order with { HeartbeatSeconds = 1 },
             session,
-            app.Services.GetRequiredService<ReferenceGenerator>(),
-            app.Services.GetRequiredService<IWolverineRuntime>(),
+            _app.Services.GetRequiredService<ReferenceGenerator>(),
+            _app.Services.GetRequiredService<IWolverineRuntime>(),
             default);
         await Eventually.GetAsync<object>(async () => await HeardAsync(order.ReportId) ? order : null, "a heartbeat");
 
@@ -197,14 +199,14 @@ public sealed class LifecycleTests(ReportsApp app)
     public async Task progress_that_cannot_be_told_is_no_reason_to_give_up_a_report()
     {
         var (_, order) = await OrderedAsync();
-        await using var session = app.Services.GetRequiredService<IDocumentStore>()
+        await using var session = _app.Services.GetRequiredService<IDocumentStore>()
             .LightweightSession(order.MerchantId.ToString());
 
         (await HostedGeneratorHandler.AnswerAsync(
             order with { Grant = "forged" },
             session,
-            app.Services.GetRequiredService<ReferenceGenerator>(),
-            app.Services.GetRequiredService<IWolverineRuntime>(),
+            _app.Services.GetRequiredService<ReferenceGenerator>(),
+            _app.Services.GetRequiredService<IWolverineRuntime>(),
             default)).ShouldBeOfType<GenerationCompleted>();
     }
 
@@ -233,7 +235,7 @@ public sealed class LifecycleTests(ReportsApp app)
         var (merchant, order) = await OrderedAsync();
         await WatchAsync(merchant, order, DateTimeOffset.UtcNow.AddHours(1));
         var answer = await WrittenAsync(order);
-        await using (var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.Id.ToString()))
+        await using (var session = _app.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.Id.ToString()))
         {
             session.Events.Append(order.ReportId, new ReportGenerated(
                 order.ReportId, 1, order.StoragePrefix + answer.FileName, answer.FileSize, answer.Sha256, answer.Records, [],
@@ -254,12 +256,12 @@ public sealed class LifecycleTests(ReportsApp app)
     public async Task the_generator_in_the_host_does_not_work_for_what_nobody_waits_for()
     {
         var (merchant, order) = await OrderedAsync();
-        await app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId), default);
+        await _app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId), default);
 
         await SendAsync(merchant, order);
 
         Types(await merchant.EventsAsync(order.ReportId)).ShouldBe([typeof(ReportRequested), typeof(ReportCancelled)]);
-        Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
+        Directory.Exists(Path.Combine(_app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
     }
 
     [Fact]
@@ -278,8 +280,8 @@ public sealed class LifecycleTests(ReportsApp app)
     public async Task a_cancelled_report_stays_cancelled_whatever_its_generator_answers()
     {
         var (merchant, order) = await OrderedAsync();
-        await app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId, "a mistake"), default);
-        await app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId), default);
+        await _app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId, "a mistake"), default);
+        await _app.Services.SendAsync(merchant.Id, new CancelReport.Command(order.ReportId), default);
 
         await SendAsync(merchant, new GenerationStarted(order.ReportId, 1, order.Grant, "test/1"));
         var answer = await WrittenAsync(order);
@@ -289,14 +291,14 @@ public sealed class LifecycleTests(ReportsApp app)
         Types(await merchant.EventsAsync(order.ReportId))
             .ShouldBe([typeof(ReportRequested), typeof(ReportCancelled), typeof(LateResultIgnored)]);
         (await StatusAsync(order.ReportId)).ShouldBe("cancelled");
-        Directory.Exists(Path.Combine(app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
+        Directory.Exists(Path.Combine(_app.FilesRoot, order.StoragePrefix)).ShouldBeFalse();
     }
 
     [Fact]
     public async Task an_answer_needs_no_tenant_but_its_grant_and_no_other_tenant_helps_it()
     {
         var (merchant, order) = await OrderedAsync();
-        var other = await app.MerchantAsync();
+        var other = await _app.MerchantAsync();
 
         await SendAsync(null, new GenerationStarted(order.ReportId, 1, order.Grant, "test/1"));
         await SendAsync(other, await WrittenAsync(order));
@@ -315,7 +317,7 @@ public sealed class LifecycleTests(ReportsApp app)
         var (merchant, order) = await OrderedAsync();
         var answer = await WrittenAsync(order);
 
-        await app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(60)).DoNotAssertOnExceptionsDetected()
+        await _app.Host.TrackActivity().Timeout(TimeSpan.FromMinutes(2)).DoNotAssertOnExceptionsDetected()
             .ExecuteAndWaitAsync((Func<IMessageContext, Task>)(async context =>
             {
                 for (var i = 0; i < 10; i++)
@@ -358,8 +360,8 @@ public sealed class LifecycleTests(ReportsApp app)
     [Fact]
     public async Task a_request_and_its_order_stand_or_fall_together()
     {
-        var merchant = await app.MerchantAsync();
-        await using var scope = app.Services.CreateAsyncScope();
+        var merchant = await _app.MerchantAsync();
+        await using var scope = _app.Services.CreateAsyncScope();
         scope.ServiceProvider.GetRequiredService<BuildingBlocks.CurrentCaller>().Caller =
             BuildingBlocks.Caller.Operator(merchant.Id);
         var session = scope.ServiceProvider.GetRequiredService<IDocumentSession>();
@@ -369,7 +371,7 @@ public sealed class LifecycleTests(ReportsApp app)
             new RequestReport.Command(
                 ReportInterval.Daily, ReportSource.Manual, ReportFormat.Csv, new DateOnly(2026, 3, 1))));
 
-        await using var command = app.Database.CreateCommand(
+        await using var command = _app.Database.CreateCommand(
             """
             select (select count(*) from reports.report_requests where merchant_id = $1)
                  + (select count(*) from wolverine.wolverine_incoming_envelopes
@@ -386,20 +388,20 @@ public sealed class LifecycleTests(ReportsApp app)
     /// </summary>
     private async Task<(TestMerchant Merchant, GenerateReport Order)> OrderedAsync()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var command = new RequestReport.Command(
             ReportInterval.Daily, ReportSource.Manual, ReportFormat.Csv, new DateOnly(2026, 10, 1));
         var requested = RequestReport.Decide(
             Guid.CreateVersion7(), Random.Shared.NextInt64(1 << 30, 1L << 36), merchant.Id, "UTC", command, Actor.Operator, Now);
         await merchant.AppendAsync(requested.ReportId, requested);
-        var orders = app.Services.GetRequiredService<GenerationOrders>();
+        var orders = _app.Services.GetRequiredService<GenerationOrders>();
         return (merchant, orders.For(requested.ReportId, merchant.Id, requested.Report, 1, DateTimeOffset.UtcNow));
     }
 
     private async Task<GenerateReport> OrderAsync(TestMerchant merchant, Guid report, int attempt)
     {
         var description = ((ReportRequested)(await merchant.EventsAsync(report))[0]).Report;
-        return app.Services.GetRequiredService<GenerationOrders>()
+        return _app.Services.GetRequiredService<GenerationOrders>()
             .For(report, merchant.Id, description, attempt, DateTimeOffset.UtcNow);
     }
 
@@ -412,7 +414,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
     private async Task ExecuteAsync(string sql, params object[] parameters)
     {
-        await using var command = app.Database.CreateCommand(sql);
+        await using var command = _app.Database.CreateCommand(sql);
         foreach (var parameter in parameters)
         {
             command.Parameters.AddWithValue(parameter);
@@ -423,7 +425,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
     private async Task<bool> HeardAsync(Guid report)
     {
-        await using var command = app.Database.CreateCommand(
+        await using var command = _app.Database.CreateCommand(
             "select exists (select from reports.generation_watch where report_id = $1 and records = 0)");
         command.Parameters.AddWithValue(report);
         return (bool)(await command.ExecuteScalarAsync())!;
@@ -431,7 +433,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
     private async Task<DateTimeOffset?> DeadlineAsync(Guid report)
     {
-        await using var command = app.Database.CreateCommand(
+        await using var command = _app.Database.CreateCommand(
             "select deadline from reports.generation_watch where report_id = $1");
         command.Parameters.AddWithValue(report);
         return await command.ExecuteScalarAsync() is DateTime deadline ? new DateTimeOffset(deadline) : null;
@@ -439,7 +441,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
     private async Task<(long Records, long Expected)?> WatchedAsync(Guid report)
     {
-        await using var command = app.Database.CreateCommand(
+        await using var command = _app.Database.CreateCommand(
             """
             select records, expected_records from reports.generation_watch
             where report_id = $1 and records is not null and expected_records is not null
@@ -457,7 +459,7 @@ public sealed class LifecycleTests(ReportsApp app)
     {
         content ??= File;
         var key = StorageKey.Below(order.StoragePrefix, name);
-        await using var writer = app.Services.GetRequiredService<ReportFiles>().Create(key);
+        await using var writer = _app.Services.GetRequiredService<ReportFiles>().Create(key);
         await writer.Stream.WriteAsync(content);
         await writer.CommitAsync(default);
         var digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content));
@@ -468,7 +470,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
     private async Task<ITrackedSession> SendAsync(TestMerchant? merchant, object message, bool failsQuietly = false)
     {
-        var tracking = app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(20));
+        var tracking = _app.Host.TrackActivity().Timeout(TimeSpan.FromMinutes(2));
         tracking = failsQuietly ? tracking.DoNotAssertOnExceptionsDetected() : tracking;
         return await tracking.ExecuteAndWaitAsync((Func<IMessageContext, Task>)(context =>
             context.PublishAsync(message, new DeliveryOptions { TenantId = merchant?.Id.ToString() }).AsTask()));
@@ -476,7 +478,7 @@ public sealed class LifecycleTests(ReportsApp app)
 
     private async Task<string?> StatusAsync(Guid report)
     {
-        await using var command = app.Database.CreateCommand("select status from reports.report_requests where report_id = $1");
+        await using var command = _app.Database.CreateCommand("select status from reports.report_requests where report_id = $1");
         command.Parameters.AddWithValue(report);
         return (string?)await command.ExecuteScalarAsync();
     }

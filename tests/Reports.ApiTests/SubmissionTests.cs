@@ -19,12 +19,14 @@ using Xunit;
 namespace Reports.ApiTests;
 
 /// <summary>Generators that start reports on their own: what they sign becomes one report, anything else a dead letter.</summary>
-public sealed class SubmissionTests(ReportsApp app)
+[Collection(typeof(Followed))]
+public sealed class SubmissionTests(FollowedApp followed)
 {
+    private readonly ReportsApp _app = followed.App;
     [Fact]
     public async Task what_a_registered_generator_submits_is_requested_ordered_and_finished()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var generator = await RegisterAsync();
         var submission = Submission(merchant.Id);
 
@@ -57,8 +59,8 @@ public sealed class SubmissionTests(ReportsApp app)
     [InlineData("no base64url", "not base64url")]
     public async Task what_cannot_be_believed_is_one_dead_letter_and_no_report(string trick, string finding)
     {
-        var merchant = await app.MerchantAsync();
-        var generator = await RegisterAsync(trick == "other merchant" ? (await app.MerchantAsync()).Id : null);
+        var merchant = await _app.MerchantAsync();
+        var generator = await RegisterAsync(trick == "other merchant" ? (await _app.MerchantAsync()).Id : null);
         var submission = Submission(merchant.Id);
         var json = Json(submission);
         var message = trick switch
@@ -82,15 +84,15 @@ public sealed class SubmissionTests(ReportsApp app)
         };
         if (trick == "rotated")
         {
-            await app.Services.SendAsync(null, new RotateGeneratorSecret.Command(generator.GeneratorId), default);
+            await _app.Services.SendAsync(null, new RotateGeneratorSecret.Command(generator.GeneratorId), default);
         }
         else if (trick == "disabled")
         {
-            await app.Services.SendAsync(null, new DisableGenerator.Command(generator.GeneratorId), default);
+            await _app.Services.SendAsync(null, new DisableGenerator.Command(generator.GeneratorId), default);
         }
         else if (trick == "disabled merchant")
         {
-            await app.Services.SendAsync(merchant.Id, new DisableMerchant.Command(), default);
+            await _app.Services.SendAsync(merchant.Id, new DisableMerchant.Command(), default);
         }
 
         var session = await SendAsync(message, failsQuietly: true);
@@ -104,9 +106,9 @@ public sealed class SubmissionTests(ReportsApp app)
     [Fact]
     public async Task a_rotated_secret_signs_and_the_one_before_does_not()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var first = await RegisterAsync(merchant.Id);
-        var second = await app.Services.SendAsync(null, new RotateGeneratorSecret.Command(first.GeneratorId), default);
+        var second = await _app.Services.SendAsync(null, new RotateGeneratorSecret.Command(first.GeneratorId), default);
 
         second.Secret.ShouldNotBe(first.Secret);
         await SendAsync(Signed(second, Submission(merchant.Id)));
@@ -117,7 +119,7 @@ public sealed class SubmissionTests(ReportsApp app)
     [Fact]
     public async Task a_submission_that_comes_again_changes_nothing_however_much_later()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var generator = await RegisterAsync();
         var submission = Submission(merchant.Id);
         var report = IdOf(generator, submission);
@@ -134,7 +136,7 @@ public sealed class SubmissionTests(ReportsApp app)
     [Fact]
     public async Task one_submission_id_for_two_merchants_is_two_reports()
     {
-        var (one, other, generator) = (await app.MerchantAsync(), await app.MerchantAsync(), await RegisterAsync());
+        var (one, other, generator) = (await _app.MerchantAsync(), await _app.MerchantAsync(), await RegisterAsync());
         var (first, id) = (Submission(one.Id), Guid.CreateVersion7());
         var submissions = new[] { first with { SubmissionId = id }, first with { SubmissionId = id, MerchantId = other.Id } };
 
@@ -151,14 +153,14 @@ public sealed class SubmissionTests(ReportsApp app)
     [Fact]
     public async Task of_eight_at_once_one_report_is_made()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var generator = await RegisterAsync();
         var message = Signed(generator, Submission(merchant.Id));
 
-        var session = await app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(60)).DoNotAssertOnExceptionsDetected()
+        var session = await _app.Host.TrackActivity().Timeout(TimeSpan.FromMinutes(2)).DoNotAssertOnExceptionsDetected()
             .ExecuteAndWaitAsync((Func<IMessageContext, Task>)(context =>
                 Task.WhenAll(Enumerable.Range(0, 8).Select(_ =>
-                    Task.Run(() => new MessageBus(app.Services.GetRequiredService<IWolverineRuntime>()).PublishAsync(message).AsTask())))));
+                    Task.Run(() => new MessageBus(_app.Services.GetRequiredService<IWolverineRuntime>()).PublishAsync(message).AsTask())))));
 
         session.MovedToErrorQueue.MessagesOf<ReportSubmitted>().ShouldBeEmpty();
         session.Executed.MessagesOf<GenerateReport>().Count().ShouldBe(1);
@@ -168,7 +170,7 @@ public sealed class SubmissionTests(ReportsApp app)
     [Fact]
     public async Task a_generator_is_registered_rotated_listed_and_disabled_by_commands()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var added = (await CommandAsync(0, "generator", "add", "ledger", "--merchant", $"{merchant.Id}")).Trim().Split(' ');
         var (id, secret) = (added[0], added[1]);
         secret.ShouldMatch("^[0-9a-f]{64}$");
@@ -185,11 +187,11 @@ public sealed class SubmissionTests(ReportsApp app)
         (await CountAsync(
             $"select count(*) from events.mt_events where data::text like '%{secret}%' and $1::uuid is not null", merchant.Id))
             .ShouldBe(0);
-        app.Log.Lines.ShouldNotContain(line => line.Contains(secret));
+        _app.Log.Lines.ShouldNotContain(line => line.Contains(secret));
     }
 
     private async Task<RegisterGenerator.Issued> RegisterAsync(Guid? merchant = null) =>
-        await app.Services.SendAsync(null, new RegisterGenerator.Command("ledger", merchant), default);
+        await _app.Services.SendAsync(null, new RegisterGenerator.Command("ledger", merchant), default);
 
     private static ReportSubmission Submission(Guid merchant) => new(
         Guid.CreateVersion7(), merchant, ReportInterval.Daily, ReportFormat.Csv, new(2026, 3, 1), FilePrefix: "ledger");
@@ -213,7 +215,7 @@ public sealed class SubmissionTests(ReportsApp app)
 
     private async Task<ITrackedSession> SendAsync(ReportSubmitted message, bool failsQuietly = false)
     {
-        var tracking = app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(30));
+        var tracking = _app.Host.TrackActivity().Timeout(TimeSpan.FromMinutes(2));
         tracking = failsQuietly ? tracking.DoNotAssertOnExceptionsDetected() : tracking;
         return await tracking.ExecuteAndWaitAsync((Func<IMessageContext, Task>)(context =>
             context.PublishAsync(message).AsTask()));
@@ -222,7 +224,7 @@ public sealed class SubmissionTests(ReportsApp app)
     private Task<string> FinishedAsync(Guid report) => Eventually.GetAsync(
         async () =>
         {
-            await using var command = app.Database.CreateCommand(
+            await using var command = _app.Database.CreateCommand(
                 "select report_name from reports.report_requests where report_id = $1 and status = 'finished'");
             command.Parameters.AddWithValue(report);
             return (string?)await command.ExecuteScalarAsync();
@@ -231,14 +233,14 @@ public sealed class SubmissionTests(ReportsApp app)
 
     private async Task<long> CountAsync(string sql, Guid merchant)
     {
-        await using var command = app.Database.CreateCommand(sql);
+        await using var command = _app.Database.CreateCommand(sql);
         command.Parameters.AddWithValue(merchant);
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
     private async Task<string> CommandAsync(int code, params string[] arguments)
     {
-        var (exitCode, output, error) = await CommandProcess.RunAsync(app, "", arguments);
+        var (exitCode, output, error) = await CommandProcess.RunAsync(_app, "", arguments);
         exitCode.ShouldBe(code, $"{string.Join(' ', arguments)}: {output} {error}");
         return code == 0 ? output : error;
     }

@@ -19,8 +19,10 @@ using Xunit;
 namespace Reports.ApiTests;
 
 /// <summary>Files that generators send over HTTP, on real connections: the grant in the address is the only right.</summary>
-public sealed class UploadTests(ReportsApp app)
+[Collection(typeof(Followed))]
+public sealed class UploadTests(FollowedApp followed)
 {
+    private readonly ReportsApp _app = followed.App;
     private static readonly byte[] Content = "id\r\n1\r\n2\r\n"u8.ToArray();
     private static readonly string Sha256 = Convert.ToHexStringLower(SHA256.HashData(Content));
 
@@ -28,7 +30,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task what_is_uploaded_and_claimed_is_finished_and_downloaded_as_it_was_sent()
     {
         var (merchant, order) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
 
         using var answer = await client.PutAsync(Url(order), new ByteArrayContent(Content));
 
@@ -47,7 +49,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task the_same_bytes_twice_are_one_file_that_is_not_written_again()
     {
         var (_, order) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
 
         using var first = await client.PutAsync(Url(order), new ByteArrayContent(Content));
         var path = Files(order).ShouldHaveSingleItem();
@@ -64,7 +66,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task of_the_same_bytes_at_once_one_file_is_made()
     {
         var (_, order) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ =>
             client.PutAsync(Url(order), new ByteArrayContent(Content))));
@@ -89,7 +91,7 @@ public sealed class UploadTests(ReportsApp app)
         {
             "forged" => order.Grant[..^4] + "AAAA",
             "cut short" => order.Grant[..^1],
-            "expired" => app.Services.GetRequiredService<Grants>().Seal(
+            "expired" => _app.Services.GetRequiredService<Grants>().Seal(
                 new Grant(order.ReportId, 1, order.StoragePrefix, DateTimeOffset.UtcNow.AddSeconds(-1))),
             "none" => "x",
             "a path" => "..%2e",
@@ -117,7 +119,7 @@ public sealed class UploadTests(ReportsApp app)
         var now = DateTimeOffset.UtcNow;
         if (state == "finished")
         {
-            using var client = new HttpClient { BaseAddress = app.Address };
+            using var client = new HttpClient { BaseAddress = _app.Address };
             using var uploaded = await client.PutAsync(Url(order), new ByteArrayContent(Content));
             await SendAsync(merchant, Claim(order, await TestMerchant.JsonAsync(uploaded)));
         }
@@ -152,7 +154,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task what_cannot_be_a_file_is_refused_and_leaves_nothing(string headers, int status, string finding)
     {
         var (_, order) = await OrderedAsync();
-        await using var small = await app.ListenAsync("--Reports:Generators:LargestFile=10485760");
+        await using var small = await _app.ListenAsync("--Reports:Generators:LargestFile=10485760");
         var body = headers.Contains("chunked", StringComparison.Ordinal) ? "0\r\n\r\n"u8.ToArray()
             : headers.Contains(": 0", StringComparison.Ordinal) ? [] : Content;
 
@@ -167,7 +169,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task a_body_of_no_known_length_is_counted_as_it_comes()
     {
         var (_, order) = await OrderedAsync();
-        await using var small = await app.ListenAsync("--Reports:Generators:LargestFile=200000");
+        await using var small = await _app.ListenAsync("--Reports:Generators:LargestFile=200000");
         using var client = new HttpClient { BaseAddress = new Uri(small.Urls.First()) };
         client.DefaultRequestHeaders.TransferEncodingChunked = true;
 
@@ -183,7 +185,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task digests_that_hold_are_no_obstacle()
     {
         var (_, order) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
         var content = new ByteArrayContent(Content);
         var digest = Convert.ToBase64String(SHA256.HashData(Content));
         content.Headers.Add("Content-Digest", $"sha-512=:AAAA:, sha-256=:{digest}:;a=1");
@@ -201,7 +203,7 @@ public sealed class UploadTests(ReportsApp app)
         var (_, order) = await OrderedAsync();
         using (var socket = new Socket(SocketType.Stream, ProtocolType.Tcp))
         {
-            await socket.ConnectAsync(app.Address.Host, app.Address.Port);
+            await socket.ConnectAsync(_app.Address.Host, _app.Address.Port);
             await socket.SendAsync(Encoding.ASCII.GetBytes(
                 $"PUT {Path(order.Grant)} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{new string('x', 300_000)}"));
             await Eventually.GetAsync(
@@ -209,7 +211,7 @@ public sealed class UploadTests(ReportsApp app)
         }
 
         await Eventually.GetAsync(() => Task.FromResult(Files(order) is [] ? "" : null), "nothing to be left");
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
         using var again = await client.PutAsync(Url(order), new ByteArrayContent(Content));
         again.StatusCode.ShouldBe(HttpStatusCode.Created);
     }
@@ -218,7 +220,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task no_more_than_five_different_files_are_kept_for_an_attempt()
     {
         var (_, order) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
         var statuses = new List<HttpStatusCode>();
         for (var i = 0; i < 6; i++)
         {
@@ -239,14 +241,14 @@ public sealed class UploadTests(ReportsApp app)
         var (_, order) = await OrderedAsync();
 
         // A file where the report's directory would be.
-        var directory = System.IO.Path.Combine(app.FilesRoot, order.StoragePrefix.TrimEnd('/'));
+        var directory = System.IO.Path.Combine(_app.FilesRoot, order.StoragePrefix.TrimEnd('/'));
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(directory)!);
         await File.WriteAllTextAsync(directory, "");
 
         var answer = await PutAsync(Path(order.Grant), $"Content-Length: {Content.Length}", Content);
 
         await answer.ShouldBeAsync(Problem.Unavailable);
-        answer.Body.ShouldNotContain(app.FilesRoot);
+        answer.Body.ShouldNotContain(_app.FilesRoot);
     }
 
     [Fact]
@@ -254,7 +256,7 @@ public sealed class UploadTests(ReportsApp app)
     {
         var (merchant, order) = await OrderedAsync();
         var (other, neighbour) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
         using var uploaded = await client.PutAsync(Url(order), new ByteArrayContent(Content));
         using var theirs = await client.PutAsync(Url(neighbour), new ByteArrayContent(Content));
         var claim = Claim(order, await TestMerchant.JsonAsync(uploaded));
@@ -266,7 +268,7 @@ public sealed class UploadTests(ReportsApp app)
         (await merchant.EventsAsync(order.ReportId))[^1].ShouldBeOfType<ReportGenerationFailed>().Code.ShouldBe("verification");
         var aside = (await merchant.EventsAsync(order.ReportId)).OfType<FileQuarantined>().ShouldHaveSingleItem();
         await Eventually.GetAsync(() => Task.FromResult(File.Exists(path) ? null : ""), "the file to be gone");
-        (await File.ReadAllBytesAsync(System.IO.Path.Combine(app.FilesRoot, aside.QuarantineKey))).ShouldBe(Content);
+        (await File.ReadAllBytesAsync(System.IO.Path.Combine(_app.FilesRoot, aside.QuarantineKey))).ShouldBe(Content);
         aside.QuarantineKey.ShouldStartWith("quarantine/");
         (await other.EventsAsync(neighbour.ReportId))[^1].ShouldBeOfType<ReportFinished>();
         Files(neighbour).ShouldHaveSingleItem();
@@ -284,7 +286,7 @@ public sealed class UploadTests(ReportsApp app)
     {
         var (merchant, order) = await OrderedAsync();
         var (_, other) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
         using var uploaded = await client.PutAsync(Url(order), new ByteArrayContent(Content));
         var claim = Claim(order, await TestMerchant.JsonAsync(uploaded));
 
@@ -306,8 +308,8 @@ public sealed class UploadTests(ReportsApp app)
     public async Task the_order_names_the_address_of_a_service_that_listens_on_this_machine_only()
     {
         var (merchant, order) = await OrderedAsync();
-        await using var node = await app.ListenAsync();
-        await using var named = await app.ListenAsync("--Reports:PublicUrl=https://reports.example.com/");
+        await using var node = await _app.ListenAsync();
+        await using var named = await _app.ListenAsync("--Reports:PublicUrl=https://reports.example.com/");
 
         Order(node, merchant, order).UploadUrl.ShouldStartWith($"{node.Urls.First()}/b/api/v1/generation/");
         Order(named, merchant, order).UploadUrl.ShouldStartWith("https://reports.example.com/b/api/v1/generation/");
@@ -321,7 +323,7 @@ public sealed class UploadTests(ReportsApp app)
     public async Task no_grant_stands_in_the_log_or_in_an_event()
     {
         var (merchant, order) = await OrderedAsync();
-        using var client = new HttpClient { BaseAddress = app.Address };
+        using var client = new HttpClient { BaseAddress = _app.Address };
         foreach (var body in new[] { "first", "", "second" })
         {
             using var answer = await client.PutAsync(Url(order), new StringContent(body));
@@ -331,8 +333,8 @@ public sealed class UploadTests(ReportsApp app)
         using var uploaded = await client.PutAsync(Url(order), new ByteArrayContent(Content));
         await SendAsync(merchant, Claim(order, await TestMerchant.JsonAsync(uploaded)));
 
-        app.Log.Lines.ShouldNotContain(line => line.Contains(order.Grant));
-        await using var command = app.Database.CreateCommand(
+        _app.Log.Lines.ShouldNotContain(line => line.Contains(order.Grant));
+        await using var command = _app.Database.CreateCommand(
             "select count(*) from events.mt_events where data::text || coalesce(headers::text, '') like '%' || $1 || '%'");
         command.Parameters.AddWithValue(order.Grant);
         (await command.ExecuteScalarAsync()).ShouldBe(0L);
@@ -350,7 +352,7 @@ public sealed class UploadTests(ReportsApp app)
 
     private async Task<(TestMerchant Merchant, GenerateReport Order)> OrderedAsync()
     {
-        var merchant = await app.MerchantAsync();
+        var merchant = await _app.MerchantAsync();
         var now = DateTimeOffset.UtcNow;
         var requested = RequestReport.Decide(
             Guid.CreateVersion7(), TestMerchant.NextNumber(), merchant.Id, "UTC",
@@ -358,16 +360,16 @@ public sealed class UploadTests(ReportsApp app)
                 ReportInterval.Daily, ReportSource.Manual, ReportFormat.Csv, DateOnly.FromDateTime(now.UtcDateTime).AddDays(-2)),
             Actor.Operator, now);
         await merchant.AppendAsync(requested.ReportId, requested);
-        return (merchant, app.Services.GetRequiredService<GenerationOrders>().For(
+        return (merchant, _app.Services.GetRequiredService<GenerationOrders>().For(
             requested.ReportId, merchant.Id, requested.Report, 1, now));
     }
 
-    private string Unknown(TestMerchant merchant) => app.Services.GetRequiredService<Grants>().Seal(
+    private string Unknown(TestMerchant merchant) => _app.Services.GetRequiredService<Grants>().Seal(
         new Grant(Guid.CreateVersion7(), 1, $"{merchant.Id:N}/x/1/", DateTimeOffset.UtcNow.AddDays(1)));
 
     private async Task AppendAsync(TestMerchant merchant, Guid report, object @event)
     {
-        await using var session = app.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.Id.ToString());
+        await using var session = _app.Services.GetRequiredService<IDocumentStore>().LightweightSession(merchant.Id.ToString());
         session.Events.Append(report, @event);
         await session.SaveChangesAsync();
     }
@@ -382,17 +384,24 @@ public sealed class UploadTests(ReportsApp app)
 
     private List<string> Files(GenerateReport order)
     {
-        var directory = System.IO.Path.Combine(app.FilesRoot, order.StoragePrefix);
-        return Directory.Exists(directory) ? [.. Directory.EnumerateFiles(directory)] : [];
+        var directory = System.IO.Path.Combine(_app.FilesRoot, order.StoragePrefix);
+        try
+        {
+            return [.. Directory.EnumerateFiles(directory)];
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return []; // not there yet, or removed with its last file
+        }
     }
 
     private Task<RawAnswer> PutAsync(string path, string headers, byte[] body, Uri? address = null) => RawHttp.SendAsync(
-        address ?? app.Address,
+        address ?? _app.Address,
         $"PUT {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n\r\n{Encoding.Latin1.GetString(body)}");
 
     private async Task<ITrackedSession> SendAsync(TestMerchant merchant, object message, bool failsQuietly = false)
     {
-        var tracking = app.Host.TrackActivity().Timeout(TimeSpan.FromSeconds(30));
+        var tracking = _app.Host.TrackActivity().Timeout(TimeSpan.FromMinutes(2));
         tracking = failsQuietly ? tracking.DoNotAssertOnExceptionsDetected() : tracking;
         return await tracking.ExecuteAndWaitAsync((Func<IMessageContext, Task>)(context =>
             context.PublishAsync(message, new DeliveryOptions { TenantId = merchant.Id.ToString() }).AsTask()));
