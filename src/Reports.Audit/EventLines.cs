@@ -71,7 +71,8 @@ internal sealed class EventRow
     public ReadOnlyMemory<byte>? Mark => Of(_mark);
 
     /// <summary>
-    /// Whether it is what was sealed: its leaf can be made from it again. None while it is not sealed, and when nobody asked.
+    /// Whether it is what was sealed: its leaf can be made from it again. None while it is not sealed, and when nobody
+    /// asked.
     /// </summary>
     public bool? IsIntact { get; private set; }
 
