@@ -1,14 +1,36 @@
 using Npgsql;
+using Reports.ApiTests.Ledger;
 using Shouldly;
 using Xunit;
 
 namespace Reports.ApiTests;
 
+/// <summary>A database with the schema and nobody else: what is refused takes locks all the same.</summary>
+public sealed class RoleDatabase(LedgerTemplate template) : IAsyncLifetime
+{
+    public TestDatabase Logins { get; private set; } = null!;
+
+    public NpgsqlDataSource Superuser { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Logins = new TestDatabase(await template.GetAsync());
+        await Logins.InitializeAsync();
+        Superuser = NpgsqlDataSource.Create(Logins.ConnectionString);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Superuser.DisposeAsync();
+        await Logins.DisposeAsync();
+    }
+}
+
 /// <summary>
 /// What each role of the service may do in the database, and everything that none of them may: with the logins that the
 /// schema made. That each can do its work, all other tests show; they run the service under these logins.
 /// </summary>
-public sealed class DatabaseRoleTests(ReportsApp app)
+public sealed class DatabaseRoleTests(RoleDatabase database) : IClassFixture<RoleDatabase>
 {
     private const string Denied = PostgresErrorCodes.InsufficientPrivilege;
 
@@ -90,7 +112,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     [MemberData(nameof(Roles))]
     public async Task nobody_becomes_more_than_they_are(string role)
     {
-        var owner = new NpgsqlConnectionStringBuilder(app.Logins.Migrator).Username;
+        var owner = new NpgsqlConnectionStringBuilder(database.Logins.Migrator).Username;
         string[] others = [.. Roles.Select(r => r.Data).Where(r => r != role).Select(r => $"reports_{r}")];
         await DeniedAsync(role,
         [
@@ -242,7 +264,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     [Fact]
     public async Task whoever_may_do_what_is_decided_for_every_table()
     {
-        await using var command = app.Database.CreateCommand(
+        await using var command = database.Superuser.CreateCommand(
             """
             select c.oid::regclass::text from pg_class c
             where c.relnamespace::regnamespace::text in ('events', 'ledger', 'reports', 'transactions', 'ingress', 'wolverine', 'queues')
@@ -267,7 +289,7 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     [Fact]
     public async Task nothing_is_everybodys()
     {
-        await using var command = app.Database.CreateCommand(
+        await using var command = database.Superuser.CreateCommand(
             """
             select count(*) from pg_class c, aclexplode(c.relacl) a
             where a.grantee = 0 and c.relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema')
@@ -304,10 +326,10 @@ public sealed class DatabaseRoleTests(ReportsApp app)
     {
         var connection = new NpgsqlConnection(role switch
         {
-            "app" => app.Logins.App,
-            "sealer" => app.Logins.Sealer,
-            "auditor" => app.Logins.Auditor,
-            "migrator" => app.Logins.Migrator,
+            "app" => database.Logins.App,
+            "sealer" => database.Logins.Sealer,
+            "auditor" => database.Logins.Auditor,
+            "migrator" => database.Logins.Migrator,
             _ => throw new ArgumentOutOfRangeException(nameof(role), role, null),
         });
         await connection.OpenAsync();

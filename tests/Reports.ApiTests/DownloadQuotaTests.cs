@@ -98,10 +98,10 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
         await TakeAsync(quota, caller);
         await AgeAsync(caller, TimeSpan.FromMinutes(59));
         await TakeAsync(quota, caller);
-        await AgeAsync(caller, TimeSpan.FromSeconds(59));
+        await AgeAsync(caller, TimeSpan.FromSeconds(30));
         (await TakeAsync(quota, caller)).IsAllowed.ShouldBeFalse();
 
-        await AgeAsync(caller, TimeSpan.FromSeconds(1));
+        await AgeAsync(caller, TimeSpan.FromSeconds(30));
         (await TakeAsync(quota, caller)).IsAllowed.ShouldBeTrue();
         (await TakeAsync(quota, caller)).IsAllowed.ShouldBeFalse();
         (await CountedAsync(caller)).ShouldBe(2);
@@ -110,14 +110,13 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
     [Fact]
     public async Task whoever_waits_as_long_as_the_answer_says_is_let_in()
     {
-        var (quota, caller) = (Node(1, TimeSpan.FromSeconds(3)), Principal());
+        var (quota, caller) = (Node(1), Principal());
         await TakeAsync(quota, caller);
         var refused = await TakeAsync(quota, caller);
         refused.IsAllowed.ShouldBeFalse();
-        refused.Left.Reset.ShouldBeLessThanOrEqualTo(TimeSpan.FromSeconds(3));
+        refused.Left.Reset.ShouldBeLessThanOrEqualTo(TimeSpan.FromHours(1));
 
-        // A timer has whole milliseconds, and rounds down.
-        await Task.Delay(refused.Left.Reset + TimeSpan.FromMilliseconds(1), TestContext.Current.CancellationToken);
+        await AgeAsync(caller, refused.Left.Reset);
 
         (await TakeAsync(quota, caller)).IsAllowed.ShouldBeTrue();
     }
@@ -277,9 +276,14 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
         await AgeAsync(gone, TimeSpan.FromHours(25) + TimeSpan.FromMinutes(1));
         await TakeAsync(quota, here);
 
-        await quota.DeleteOldAsync(default);
-
-        (await CountedAsync(gone)).ShouldBe(0);
+        // A node that is at it already is not waited for.
+        await Eventually.IsTrueAsync(
+            async () =>
+            {
+                await quota.DeleteOldAsync(default);
+                return await CountedAsync(gone) == 0;
+            },
+            "the old use to be deleted");
         (await CountedAsync(here)).ShouldBe(1);
     }
 
@@ -346,7 +350,7 @@ public sealed class DownloadQuotaTests(ReportsApp app) : IAsyncDisposable
         await ExecuteAsync(
             connection,
             $"""
-            update reports.download_quota_uses set counted_at = counted_at - interval '{age.TotalSeconds:F0} seconds'
+            update reports.download_quota_uses set counted_at = counted_at - interval '{age.TotalSeconds:F6} seconds'
             where principal_number = {caller.PrincipalNumber}
             """);
     }

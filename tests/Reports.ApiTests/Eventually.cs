@@ -8,6 +8,10 @@ public static class Eventually
     public static async Task IsTrueAsync(Func<Task<bool>> probe, string what, TimeSpan? patience = null) =>
         await GetAsync(async () => await probe() ? "yes" : null, what, patience);
 
+    /// <summary>Waits for an instant to have passed.</summary>
+    public static Task IsPastAsync(DateTimeOffset instant) => IsTrueAsync(
+        () => Task.FromResult(DateTimeOffset.UtcNow > instant), $"{instant} to have passed");
+
     /// <summary>A moment before the next try of something that another process brings about.</summary>
     public static async Task PauseAsync()
     {

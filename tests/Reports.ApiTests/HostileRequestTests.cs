@@ -218,7 +218,7 @@ public sealed class HostileRequestTests(ReportsApp app)
     [Fact]
     public async Task a_connection_that_asks_for_nothing_more_is_closed()
     {
-        await using var node = await app.ListenAsync("--Reports:Connections:KeepAliveTimeout=00:00:01");
+        await using var node = await app.ListenAsync("--Reports:Connections:KeepAliveTimeout=00:00:05");
 
         var answer = await RawHttp.SendAsync(
             new Uri(node.Urls.First()), $"GET {Unknown} HTTP/1.1\r\nHost: x\r\n\r\n");

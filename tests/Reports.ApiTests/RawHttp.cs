@@ -29,7 +29,7 @@ internal sealed record RawAnswer(int? Status, ILookup<string, string> Headers, s
 /// <summary>Requests byte by byte, as no client library would let them through.</summary>
 internal static class RawHttp
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>Sends a text, one byte for each character, and reads until the server closes the connection.</summary>
     public static async Task<RawAnswer> SendAsync(Uri address, string request)

@@ -29,6 +29,12 @@ public sealed class ReportsApp : IAsyncLifetime
     /// <summary>What this service is configured with beyond the settings of the tests.</summary>
     internal string[] Settings { get; init; } = [];
 
+    /// <summary>
+    /// For how long a node that gives no sign of life may begin downloads; short where a test waits for its end, and
+    /// else so long that no busy machine refuses any.
+    /// </summary>
+    internal TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);
+
     public IAlbaHost Host { get; private set; } = null!;
 
     /// <summary>Everything that the service logged, whatever its level.</summary>
@@ -69,7 +75,10 @@ public sealed class ReportsApp : IAsyncLifetime
     }
 
     /// <summary>The settings under which a process of its own would be another node of the same service.</summary>
-    public Dictionary<string, string> ProcessEnvironment() => ProcessEnvironment(_database, _files);
+    public Dictionary<string, string> ProcessEnvironment() => new(ProcessEnvironment(_database, _files))
+    {
+        ["REPORTS__NODES__LEASE"] = $"{Lease}",
+    };
 
     /// <summary>The settings of a process on a database and a file store.</summary>
     public static Dictionary<string, string> ProcessEnvironment(TestDatabase database, string files) => new(database.Environment)
@@ -78,7 +87,6 @@ public sealed class ReportsApp : IAsyncLifetime
         ["REPORTS__KEYS__CURRENT"] = "1",
         ["REPORTS__KEYS__MASTER__1"] = MasterKey,
         ["REPORTS__LEDGER__KEYS__1"] = LedgerKey,
-        ["REPORTS__NODES__LEASE"] = "00:00:02",
         ["REPORTS__RETENTION__INTERVAL"] = "1.00:00:00",
         ["REPORTS__QUOTAS__DOWNLOADSPERHOUR"] = "100000",
         ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
@@ -166,7 +174,7 @@ public sealed class ReportsApp : IAsyncLifetime
             $"--Reports:Ledger:Keys:1={LedgerKey}",
             "--Reports:Nodes:Mode=Solo",
             .. EveryLogger.Select(logger => $"--Logging:LogLevel:{logger}=Trace"),
-            "--Reports:Nodes:Lease=00:00:02",
+            $"--Reports:Nodes:Lease={Lease}",
 
             // Reports whose time is over would go while their tests are under way.
             "--Reports:Retention:Interval=1.00:00:00",

@@ -102,9 +102,16 @@ public sealed class RequestQuotaTests(ReportsApp app) : IAsyncDisposable
     public async Task a_request_waits_for_the_database_only_when_its_principal_comes()
     {
         var (node, caller) = (Node(10), Principal());
-        var first = node.TakeAsync(caller, default).AsTask();
-        first.IsCompleted.ShouldBeFalse();
-        await first;
+        await using (var holder = await app.Database.OpenConnectionAsync())
+        {
+            await using var transaction = await holder.BeginTransactionAsync();
+            await using var hold = new NpgsqlCommand("lock table reports.request_quota_uses", holder);
+            await hold.ExecuteNonQueryAsync();
+            var first = node.TakeAsync(caller, default).AsTask();
+            first.IsCompleted.ShouldBeFalse();
+            await transaction.CommitAsync();
+            await first;
+        }
 
         var second = node.TakeAsync(caller, default).AsTask();
         second.IsCompletedSuccessfully.ShouldBeTrue();

@@ -145,7 +145,9 @@ public sealed class SubjectErasureTests : IAsyncLifetime
         client.DefaultRequestHeaders.UserAgent.ParseAdd(agent);
         using var answer = await client.GetAsync(new Uri(await merchant.DownloadPathAsync("r.csv"), UriKind.Relative));
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
-        return (await merchant.AttemptAsync(answer)).Attempted.Origin!;
+        var attempted = (await merchant.AttemptAsync(answer)).Attempted;
+        await merchant.EndOfAsync(attempted.AttemptId);
+        return attempted.Origin!;
     }
 
     // Each event with its leaf, which must be the hash that was taken when it was inserted.

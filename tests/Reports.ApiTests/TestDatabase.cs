@@ -93,7 +93,7 @@ public sealed class TestDatabase : IAsyncLifetime
     private async Task ExecuteAsync(params string[] statements)
     {
         await using var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder(_cluster) { Pooling = false }.ConnectionString);
+            new NpgsqlConnectionStringBuilder(_cluster) { Pooling = false, Timeout = 120, CommandTimeout = 300 }.ConnectionString);
         await connection.OpenAsync();
         foreach (var statement in statements)
         {

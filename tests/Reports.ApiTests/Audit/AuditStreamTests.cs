@@ -72,7 +72,7 @@ public sealed class AuditStreamTests(AuditStreamApp fixture) : IClassFixture<Aud
     {
         using var auditor = await AuditClient.AuditorAsync(_app);
         var clock = Stopwatch.StartNew();
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var before = LogCapture.LiveBytes;
         var (most, lines, bytes) = (before, 0, 0L);
         using var response = await StreamAsync(auditor, "");
         await using var body = await response.Content.ReadAsStreamAsync();
@@ -81,7 +81,7 @@ public sealed class AuditStreamTests(AuditStreamApp fixture) : IClassFixture<Aud
         {
             bytes += read;
             lines += buffer.AsSpan(0, read).Count((byte)'\n');
-            most = piece % 200 == 0 ? Math.Max(most, GC.GetTotalMemory(forceFullCollection: true)) : most;
+            most = piece % 200 == 0 ? Math.Max(most, LogCapture.LiveBytes) : most;
         }
 
         lines.ShouldBeGreaterThan(AuditStreamApp.Many);
@@ -218,7 +218,12 @@ public sealed class AuditStreamTests(AuditStreamApp fixture) : IClassFixture<Aud
             ("from=2999-01-01T00:00:00Z", 0), ("to=2001-01-01T00:00:00Z", 0), ($"outcome=failure&{merchant}", 0),
         })
         {
+            // A page may end early, before there is anything on it.
             var page = await auditor.GetAsync($"events?{query}");
+            while (page.GetProperty("results").GetArrayLength() == 0 && page.GetProperty("next").GetString() is { } next)
+            {
+                page = await auditor.GetAsync(new Uri(next).PathAndQuery);
+            }
 
             page.GetProperty("results").GetArrayLength().ShouldBe(count, query);
         }

@@ -92,10 +92,9 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         await _store.AppendAsync();
         var fault = await FaultAsync(node);
         fault.Verdict.ShouldBe(LedgerVerdict.NoAnchors);
+        await IsToldAsync("stopped: NO_ANCHORS", exitCode: 1);
         _store.Log.Lines.ShouldContain(line => line.Contains("The ledger has stopped: NO_ANCHORS"));
         Directory.Exists(_anchors).ShouldBeFalse();
-        await Eventually.IsTrueAsync(
-            async () => (await CommandAsync("audit", "status")).Output.Contains("stopped: NO_ANCHORS"), "the status to tell");
 
         File.Delete(_anchors);
         Directory.Move(elsewhere, _anchors);
@@ -114,8 +113,7 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         await _store.AppendAsync();
         await _store.IsSealedAsync();
 
-        await Eventually.IsTrueAsync(
-            async () => (await CommandAsync("audit", "status")).Output.Contains("NO_ANCHORS"), "the status to tell");
+        await IsToldAsync("NO_ANCHORS", exitCode: 1);
         Directory.Exists(_anchors).ShouldBeFalse();
         Directory.Move($"{_anchors}.elsewhere", _anchors);
         await _store.AppendAsync();
@@ -136,17 +134,13 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
             (fault.Verdict, fault.Sequence).ShouldBe((LedgerVerdict.Truncated, 11));
             (await _store.AskAsync<long>("select max(size) from ledger.checkpoints")).ShouldBe(5);
 
-            var stopped = await CommandAsync("audit", "status");
-            stopped.Output.ShouldContain("stopped: TRUNCATED 11");
-            stopped.ExitCode.ShouldBe(1);
+            await IsToldAsync("stopped: TRUNCATED 11", exitCode: 1);
             var declared = await CommandAsync("audit", "restored", "--reason", "incident 42");
             declared.ExitCode.ShouldBe(0, declared.Error);
             declared.Output.ShouldContain("6 leaves are lost, from 5 on");
 
             await _store.IsSealedAsync();
-            var goesOn = await CommandAsync("audit", "status");
-            goesOn.Output.ShouldContain("sealing");
-            goesOn.ExitCode.ShouldBe(0, goesOn.Output);
+            await IsToldAsync("sealing", exitCode: 0);
             var again = await CommandAsync("audit", "restored", "--reason", "incident 42");
             (again.ExitCode, again.Error).ShouldBe((1, again.Error));
             again.Error.ShouldContain("declared already");
@@ -211,7 +205,7 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         await node.StartAsync();
         var fault = await FaultAsync(node);
         (fault.Verdict, fault.Sequence).ShouldBe((LedgerVerdict.Truncated, 11));
-        (await CommandAsync("audit", "status")).Output.ShouldContain("stopped: TRUNCATED 11");
+        await IsToldAsync("stopped: TRUNCATED 11", exitCode: 1);
 
         await AppendAsync(Event(said.Sign([own])));
         await _store.IsSealedAsync();
@@ -239,6 +233,15 @@ public sealed class AnchorTests(LedgerTemplate template) : IAsyncLifetime
         await Eventually.GetAsync(() => Task.FromResult(node.State.Fault), "the ledger to stop");
 
     private IEnumerable<string> Files() => Directory.GetFiles(_anchors).Order(StringComparer.Ordinal);
+
+    // A node writes down what it finds after it has stopped, and that it is over after it goes on.
+    private Task IsToldAsync(string state, int exitCode) => Eventually.IsTrueAsync(
+        async () =>
+        {
+            var status = await CommandAsync("audit", "status");
+            return status.ExitCode == exitCode && status.Output.Contains(state);
+        },
+        $"the status to say {state}");
 
     private Task<(int ExitCode, string Output, string Error)> CommandAsync(params string[] arguments) =>
         CommandProcess.RunAsync(_store.CommandEnvironment(_key, _anchors), "", arguments);

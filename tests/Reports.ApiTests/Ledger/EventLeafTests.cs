@@ -152,6 +152,7 @@ public sealed class EventLeafTests(ReportsApp app)
             select count(*), count(*) filter (where h.leaf = ledger.leaf(e, h.recorded_at) and h.recorded_at > now() - interval '1 hour')
             from events.mt_events e left join ledger.row_hashes h using (seq_id)
             """);
+        command.CommandTimeout = 300;
         await using var row = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
         await row.ReadAsync(TestContext.Current.CancellationToken);
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Reports.ApiTests.Audit;
 using Reports.Ledger;
 using Shouldly;
 using Xunit;
@@ -81,8 +82,8 @@ public sealed class LedgerEndpointTests(ReportsApp app)
         var merchant = await app.MerchantAsync();
         await SealedAsync();
         using var auditor = await AuditorAsync(merchant.Id);
-        var page = await TestMerchant.GetJsonAsync(auditor, $"{Audit}events?limit=1");
-        var stored = page.GetProperty("results")[0];
+        using var self = AuditClient.WithKey(app, merchant.Key);
+        var stored = (await self.EventsAsync())[0];
         foreach (var name in new[] { stored.GetProperty("sequence").ToString(), stored.GetProperty("event_id").GetString() })
         {
             var body = await auditor.GetByteArrayAsync(new Uri($"{Audit}proof/{name}", UriKind.Relative));

@@ -72,8 +72,9 @@ public sealed class LedgerExportTests : IAsyncLifetime
 
     private async Task AttackAsync(TestMerchant merchant, string key)
     {
-        var events = File.ReadLines(Folder("first").Events).Select(line => Number(line)).ToList();
-        var (edited, deleted) = (events[events.Count / 2], events[events.Count / 3]);
+        long First(string type) => Number(
+            File.ReadLines(Folder("first").Events).First(line => line.Contains($"\"type\":\"{type}\"")));
+        var (edited, deleted) = (First("api-key.issued.v1"), First("download.completed.v1"));
         await using (var attack = _app.Database.CreateCommand(
             $$"""
             set session_replication_role = replica;

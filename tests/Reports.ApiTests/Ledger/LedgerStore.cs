@@ -253,7 +253,7 @@ internal sealed class LedgerNode : IAsyncDisposable
 
     public LedgerNode(LedgerStore store, LedgerOptions options, IMeterFactory meters)
     {
-        Name = $"sealer-{Guid.CreateVersion7():n}"[..20];
+        Name = $"sealer-{Guid.CreateVersion7():n}";
         _database = new SealerDatabase(NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(store.Sealer) { ApplicationName = Name }.ConnectionString));
         _keys = new LedgerKeys(options);

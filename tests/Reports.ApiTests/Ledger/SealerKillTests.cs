@@ -108,8 +108,7 @@ public sealed class SealerKillTests(LedgerTemplate template, ITestOutputHelper o
                     """);
                 return (string?)await command.ExecuteScalarAsync();
             },
-            "a sealer to be at work",
-            TimeSpan.FromMinutes(1));
+            "a sealer to be at work");
         var parts = session.Split(' ');
         return (int.Parse(parts[1], CultureInfo.InvariantCulture), int.Parse(parts[2], CultureInfo.InvariantCulture));
     }
@@ -119,7 +118,7 @@ public sealed class SealerKillTests(LedgerTemplate template, ITestOutputHelper o
         const string Size = "select coalesce(max(size), 0) from ledger.checkpoints";
         var before = await _store.AskAsync<long>(Size);
         await Eventually.IsTrueAsync(
-            async () => await _store.AskAsync<long>(Size) > before, "something to be sealed", TimeSpan.FromMinutes(1));
+            async () => await _store.AskAsync<long>(Size) > before, "something to be sealed");
     }
 
     // So that it is killed anywhere in its work.

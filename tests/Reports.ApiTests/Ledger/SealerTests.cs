@@ -28,6 +28,8 @@ public sealed class SealerTests(LedgerTemplate template) : IAsyncLifetime
         // The intervals are those of the service.
         await using var node = _store.Node(new LedgerOptions { Keys = [_key] });
         await node.StartAsync();
+        await _store.AppendAsync();
+        await _store.IsSealedAsync();
         await Task.WhenAll(Enumerable.Range(0, Writers).Select(_ => Task.Run(async () =>
         {
             for (var i = 0; i < Each; i++)
@@ -118,7 +120,10 @@ public sealed class SealerTests(LedgerTemplate template) : IAsyncLifetime
         {
             await _store.AppendAsync(3);
             await _store.ExecuteAsync(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'sealer-%'");
+                """
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where application_name like 'sealer-%' and datname = current_database()
+                """);
             await _store.AppendAsync(3);
             await _store.IsSealedAsync();
         }

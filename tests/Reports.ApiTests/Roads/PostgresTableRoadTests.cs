@@ -369,7 +369,7 @@ public sealed class PostgresTableRoadTests(PostgresTableApp road) : IClassFixtur
             await listen.ExecuteNonQueryAsync();
         }
 
-        var waiting = connection.WaitAsync(TimeSpan.FromSeconds(30));
+        var waiting = connection.WaitAsync(TimeSpan.FromMinutes(2));
         await road.RequestAsync();
 
         (await waiting).ShouldBeTrue();
