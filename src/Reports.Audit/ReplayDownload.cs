@@ -30,7 +30,7 @@ internal static class ReplayDownload
         reading.Narrow(named: null);
         reading.Note(("download", download));
         var tenant = reading.Found(await store.TenantOfAsync(download, cancellation));
-        var rows = await store.OfStreamsAsync(tenant, [download], new AsOf(), cancellation);
+        var rows = await store.OfStreamsAsync(tenant, [download], new AsOf(), cancellation, areCompared: true);
         if (rows is not [var first, ..] || StoredEvents.Known(first) is not DownloadAttempted attempted)
         {
             throw new ProblemException(Problem.NotFound);

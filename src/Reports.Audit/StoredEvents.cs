@@ -27,17 +27,17 @@ internal sealed class StoredEvents(AuditorDatabase database)
         return await command.ExecuteScalarAsync(cancellation) as string;
     }
 
-    /// <summary>The events of streams, in the order of the store.</summary>
+    /// <summary>The events of streams, in the order of the store; compared with their leaves when that is told.</summary>
     public Task<List<EventRow>> OfStreamsAsync(
-        string tenant, Guid[] streams, AsOf asOf, CancellationToken cancellation) => ReadAsync(
+        string tenant, Guid[] streams, AsOf asOf, CancellationToken cancellation, bool areCompared = false) => ReadAsync(
             $"""
-            select {EventRow.Columns}, {EventRow.Intact} from {EventRow.From}
+            select {EventRow.Columns}{(areCompared ? $", {EventRow.Intact}" : "")} from {EventRow.From}
             where e.tenant_id = $1 {Until} and e.stream_id = any($4)
             order by e.seq_id
             """,
             tenant, asOf, cancellation, new NpgsqlParameter<Guid[]> { TypedValue = streams });
 
-    /// <summary>The events that name a report after a sequence, in the order of the store.</summary>
+    /// <summary>The events that name a report after a sequence, in the order of the store, compared with their leaves.</summary>
     public Task<List<EventRow>> OfReportAsync(
         string tenant, Guid report, AsOf asOf, long after, int most, CancellationToken cancellation) => ReadAsync(
             $"""
