@@ -30,27 +30,25 @@ internal sealed class Server : IDisposable
             ["REPORTS__READYFILE"] = ready,
             ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
         });
-        string address;
-        while (!File.Exists(ready) || (address = await File.ReadAllTextAsync(ready)).Length == 0)
-        {
-            if (child.HasEnded)
+        var address = "";
+        await Until.TrueAsync(
+            async () =>
             {
-                throw child.Failed();
-            }
-
-            await Task.Delay(5);
-        }
-
+                address = File.Exists(ready) ? await File.ReadAllTextAsync(ready) : "";
+                return address.Length == 0 && child.HasEnded ? throw child.Failed() : address.Length > 0;
+            },
+            TimeSpan.FromMilliseconds(5));
         return new Server(child, new Uri(address.Trim()));
     }
 
     /// <summary>Waits until it has little to do, a minute at the most.</summary>
     public async Task CalmsAsync()
     {
-        for (var second = 0; second < 60; second++)
+        using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        for (var i = 0; i < 60; i++)
         {
             var before = _child.Worked;
-            await Task.Delay(TimeSpan.FromSeconds(1));
+            await second.WaitForNextTickAsync();
             if ((_child.Worked - before).TotalSeconds < 0.3)
             {
                 return;

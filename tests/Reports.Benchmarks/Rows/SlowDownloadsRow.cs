@@ -27,15 +27,11 @@ internal static class SlowDownloadsRow
 
         bench.Say($"{Clients:#,0} slow downloads …");
         using var done = new CancellationTokenSource();
-        var begun = 0;
+        using var begun = new CountdownEvent(Clients);
         var clients = Enumerable.Range(0, Clients)
-            .Select(_ => Task.Run(() => TakeSlowlyAsync(
-                service.Address, download, () => Interlocked.Increment(ref begun), done.Token)))
+            .Select(_ => Task.Run(() => TakeSlowlyAsync(service.Address, download, () => begun.Signal(), done.Token)))
             .ToArray();
-        for (var i = 0; i < 600 && Volatile.Read(ref begun) < Clients; i++)
-        {
-            await Task.Delay(100);
-        }
+        begun.Wait(TimeSpan.FromMinutes(1));
 
         // At first the answers run into the sockets' buffers, a few megabytes each, as fast as they can be checked.
         await service.CalmsAsync();
@@ -46,7 +42,7 @@ internal static class SlowDownloadsRow
         }
 
         var held = await HeldSessionsAsync(store.Database);
-        var (resident, answered) = (service.ResidentMiB, Volatile.Read(ref begun));
+        var (resident, answered) = (service.ResidentMiB, Clients - begun.CurrentCount);
         await done.CancelAsync();
         var kept = (await Task.WhenAll(clients)).Count(isOpen => isOpen);
         var line = Line.Most($"{Clients:#,0} slow downloads of a sparse 1 GB file: memory", [resident], 400, "MiB");
@@ -82,6 +78,7 @@ internal static class SlowDownloadsRow
         var buffer = new byte[8 * 1024];
         try
         {
+            using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(500));
             for (var isFirst = true; ; isFirst = false)
             {
                 if (await socket.ReceiveAsync(buffer, done) == 0)
@@ -94,7 +91,7 @@ internal static class SlowDownloadsRow
                     begins();
                 }
 
-                await Task.Delay(500, done);
+                await pause.WaitForNextTickAsync(done);
             }
         }
         catch (OperationCanceledException)

@@ -111,9 +111,10 @@ public sealed class AuditExportTests : IAsyncLifetime
         {
             using var process = Start(folder);
             var seen = Length(folder);
-            for (var i = 0; i < 600 && !process.HasExited && Length(folder) <= seen; i++)
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+            while (!process.HasExited && Length(folder) <= seen)
             {
-                await Task.Delay(10);
+                await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
             }
 
             process.Kill();
